@@ -1,0 +1,11 @@
+# data/ becomes constexpr tables: tools/tablegen.py writes generated/tables/*.inc and is run again when a row changes.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+file(GLOB_RECURSE table_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/data/*.tsv ${CMAKE_SOURCE_DIR}/data/*.gmt)
+set(generated_dir ${CMAKE_BINARY_DIR}/generated/tables)
+add_custom_command(
+  OUTPUT ${generated_dir}/.stamp
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/tablegen.py ${CMAKE_SOURCE_DIR}/data ${generated_dir}
+  COMMAND ${CMAKE_COMMAND} -E touch ${generated_dir}/.stamp
+  DEPENDS ${table_sources} ${CMAKE_SOURCE_DIR}/tools/tablegen.py
+  COMMENT "Compiling data/ into tables")
+add_custom_target(wattseal_tables DEPENDS ${generated_dir}/.stamp)
