@@ -17,7 +17,7 @@
 
 namespace wattseal::storage {
 
-// Tables are named by a short constant; names are part of the on-disk format. Registered in data/tables.tsv.
+// Tables are named by a short constant; names are part of the on-disk format. All of them stand in terms/tables.h.
 class Table {
  public:
   constexpr explicit Table(std::uint8_t id, const char* name) : id_(id), name_(name) {}

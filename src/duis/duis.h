@@ -1,0 +1,64 @@
+// DUIS: the XML language of users. Service Requests, Service Responses and alerts as values, and their one XML form. Structure,
+// types and cardinalities of the envelope are checked here; who may do what is gateway/access. No I/O, no keys: signatures are
+// xml/dsig's. Unknown schema versions are accepted from 1.0 to 5.x and echoed. Source: spec/gbcs-duis.md 3.
+// Errors (rule -> response code in data/rules/duis.tsv): duis-namespace, duis-structure, duis-request-id, duis-service-reference,
+// duis-command-variant, duis-body, duis-value, duis-schema-version; xml-* from parsing.
+#pragma once
+#include "base/time.h"
+#include "base/types.h"
+#include "xml/xml.h"
+
+namespace wattseal::duis {
+
+inline constexpr std::string_view kNamespace = "http://www.dccinterface.co.uk/ServiceUserGateway";
+
+// originator:target:counter. For a response, originator is the device (or the DCC) and target the user.
+struct RequestId {
+  Eui64 originator, target;
+  OriginatorCounter counter;
+  static Result<RequestId> parse(std::string_view text);  // refuses duis-request-id
+  std::string text() const;                               // upper case
+  Bytes key() const;                                      // 24 octets, for tables
+  friend auto operator<=>(const RequestId&, const RequestId&) = default;
+};
+
+struct ServiceRequest {
+  std::string schema_version;
+  RequestId id;
+  bool first_in_sequence = false;
+  std::optional<RequestId> preceding;
+  int command_variant = 0;        // 1..8
+  std::string service_reference;  // "4.1"
+  std::string service_variant;    // "4.1.1"
+  xml::Element body;              // the one element inside sr:Body
+};
+// Checks namespace, header, that reference and variant belong together and are known, that the body element is the one of the
+// variant (or SignedPreCommand for command variants 5 to 7), and the body's structure where rows describe it.
+Result<ServiceRequest> read_request(const xml::Element& document);
+xml::Element to_element(const ServiceRequest& request);
+std::string write(const ServiceRequest& request);  // unsigned document
+
+// Command variants 5 to 7: the signed pre-command's octets.
+Result<Bytes> signed_pre_command(const ServiceRequest& request);  // refuses duis-body, duis-value
+// The request that carries a signed pre-command for the same RequestID.
+ServiceRequest with_signed_pre_command(const ServiceRequest& original, int command_variant, BytesView message);
+
+// A service response, an acknowledgement or an alert.
+struct ServiceResponse {
+  std::string schema_version = "5.1";
+  std::optional<RequestId> request_id;   // absent for alerts
+  std::optional<RequestId> response_id;  // absent for acknowledgements
+  std::string response_code;             // "I0", "I99", "E4"
+  UtcTime at;
+  std::string service_reference, service_variant;  // empty for alerts
+  // At most one of these; none is an acknowledgement.
+  std::optional<Bytes> gbcs_payload;
+  std::optional<Bytes> pre_command;
+  std::optional<Bytes> local_command;
+  std::optional<xml::Element> other;  // any other child of ResponseMessage, such as DSPInventory
+  std::string alert_code;             // device alerts: hex, with gbcs_payload
+};
+Result<ServiceResponse> read_response(const xml::Element& document);
+std::string write(const ServiceResponse& response);  // unsigned document
+
+}  // namespace wattseal::duis

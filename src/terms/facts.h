@@ -1,0 +1,157 @@
+// Journal facts: what happened, when, in which exchange. A fact is a kind and a list of tagged fields; kinds and fields are rows
+// of data/fact_kinds.tsv and data/fact_fields.tsv, so that any tool can print any fact, now and in ten years.
+// Octets: version(1)=1, kind(2), unix seconds(8), trace(16), then per field: tag(1), length(LEB128), value.
+// Reading is strict; unknown tags are kept. Errors: fact-malformed.
+#pragma once
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/types.h"
+
+namespace wattseal {
+
+enum class FactKind : std::uint16_t {
+  authority_established = 1,
+  party_registered = 2,
+  batch_submitted = 3,
+  row_refused = 4,
+  row_authorised = 5,
+  certificate_intended = 6,
+  certificate_issued = 7,
+  certificate_published = 8,
+  batch_completed = 9,
+  crl_issued = 10,
+  revocation_authorised = 11,
+  certificate_revoked = 12,
+  registration_recorded = 20,
+  device_status_changed = 21,
+  endpoint_registered = 22,
+  request_accepted = 30,
+  request_refused = 31,
+  pre_command_made = 32,
+  command_intended = 33,
+  command_sent = 34,
+  device_answered = 35,
+  device_alerted = 36,
+  device_message_refused = 37,
+  request_ended = 38,
+  response_delivered = 39,
+  request_timed_out = 40,
+};
+
+enum class FactField : std::uint8_t {
+  serial = 1,
+  certificate = 2,      // DER
+  profile = 3,          // row of certificate_profiles.tsv
+  issuer_key_id = 4,
+  tbs_digest = 5,
+  not_before = 6,       // unix seconds
+  batch = 7,
+  row = 8,
+  rule = 9,
+  detail = 10,
+  subscriber = 11,      // EUI-64
+  count = 12,
+  party = 13,           // EUI-64
+  name = 14,
+  roles = 15,
+  range_first = 16,
+  range_last = 17,
+  crl_number = 18,
+  crl = 19,             // DER
+  reason = 20,
+  requester = 21,
+  key_label = 22,
+  device = 30,          // EUI-64
+  device_type = 31,
+  event = 32,
+  from_status = 33,
+  to_status = 34,
+  hub = 35,
+  meter_point = 36,
+  supplier = 37,
+  network_operator = 38,
+  effective_from = 39,  // unix seconds
+  model = 40,
+  request_id = 50,
+  service_variant = 51,
+  command_variant = 52,
+  response_code = 53,
+  use_case = 54,
+  message_digest = 55,
+  counter = 56,
+  originator = 57,
+  target = 58,
+  message_code = 59,
+  alert_code = 60,
+  url = 61,
+  attempts = 62,
+  signer_serial = 63,
+  batch_digest = 64,
+};
+
+class FactWriter {
+ public:
+  FactWriter(FactKind kind, UtcTime at, TraceId trace);
+  FactWriter& octets(FactField field, BytesView value);
+  FactWriter& text(FactField field, std::string_view value) { return octets(field, as_bytes(value)); }
+  FactWriter& number(FactField field, std::uint64_t value);  // big-endian without leading zeros
+  FactWriter& eui(FactField field, Eui64 value) { return octets(field, value.octets()); }
+  FactWriter& serial(CertificateSerial value) { return octets(FactField::serial, value.octets()); }
+  const Bytes& bytes() const { return out_; }
+
+ private:
+  Bytes out_;
+};
+
+class FactView {  // points into the octets it was read from
+ public:
+  static Result<FactView> read(BytesView octets);
+  FactKind kind() const { return kind_; }
+  UtcTime at() const { return at_; }
+  TraceId trace() const { return trace_; }
+  std::optional<BytesView> find(FactField field) const;
+  std::string_view text(FactField field) const;       // empty when absent
+  std::uint64_t number(FactField field) const;        // 0 when absent
+  std::optional<Eui64> eui(FactField field) const;
+  std::optional<CertificateSerial> serial() const;
+  const std::vector<std::pair<std::uint8_t, BytesView>>& fields() const { return fields_; }
+
+ private:
+  FactKind kind_{};
+  UtcTime at_;
+  TraceId trace_;
+  std::vector<std::pair<std::uint8_t, BytesView>> fields_;
+};
+
+// Names and rendering from the tables. A field whose class is "secret" or "personal" is shown by its length only.
+std::string_view fact_kind_name(FactKind kind);
+struct FactFieldView {
+  std::string name, value;  // value rendered by the field's type
+};
+std::vector<FactFieldView> describe(const FactView& fact);
+
+// Small length-prefixed records for table values: the same field encoding without a header.
+class RecordWriter {
+ public:
+  RecordWriter& octets(BytesView value);
+  RecordWriter& text(std::string_view value) { return octets(as_bytes(value)); }
+  RecordWriter& number(std::uint64_t value);
+  const Bytes& bytes() const { return out_; }
+
+ private:
+  Bytes out_;
+};
+class RecordReader {  // CHECKs: what we wrote we can read; damaged storage throws Fault
+ public:
+  explicit RecordReader(BytesView octets) : rest_(octets) {}
+  BytesView octets();
+  std::string text() { return std::string(as_text(octets())); }
+  std::uint64_t number();
+  bool empty() const { return rest_.empty(); }
+
+ private:
+  BytesView rest_;
+};
+
+}  // namespace wattseal
