@@ -1,0 +1,169 @@
+#include "crypto/crypto.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "crypto/keys.h"
+#include "tests/vectors.h"
+
+namespace wattseal::crypto {
+namespace {
+
+using nlohmann::json;
+
+json wycheproof(const std::filesystem::path& folder, const std::string& name) {
+  return json::parse(test::read_text(folder / "wycheproof" / (name + "_test.json")));
+}
+Bytes hex_of(const json& value) { return from_hex(value.get<std::string>()).value(); }
+template <std::size_t N>
+std::array<Octet, N> array_of(BytesView octets) {
+  std::array<Octet, N> out{};
+  std::ranges::copy(octets, out.begin());
+  return out;
+}
+
+TEST(EcdsaVectors, EveryRawSignatureIsJudgedAsTheVectorsSay) {
+  WATTSEAL_NEEDS_VECTORS(folder);
+  int judged = 0;
+  const json vectors = wycheproof(folder, "ecdsa_secp256r1_sha256_p1363");
+  for (const json& group : vectors["testGroups"]) {
+    const PublicPoint key = parse_point(hex_of(group["publicKey"]["uncompressed"])).value();
+    for (const json& one : group["tests"]) {
+      const Bytes octets = hex_of(one["sig"]);
+      const bool valid = octets.size() == 64 && verify(key, sha256(hex_of(one["msg"])), array_of<64>(octets));
+      EXPECT_EQ(valid, one["result"] == "valid") << one["tcId"] << " " << one["comment"];
+      ++judged;
+    }
+  }
+  EXPECT_EQ(judged, vectors["numberOfTests"].get<int>());
+}
+
+TEST(EcdsaVectors, EveryDerSignatureIsJudgedAsTheVectorsSay) {
+  WATTSEAL_NEEDS_VECTORS(folder);
+  int judged = 0;
+  const json vectors = wycheproof(folder, "ecdsa_secp256r1_sha256");
+  for (const json& group : vectors["testGroups"]) {
+    const PublicPoint key = parse_point(hex_of(group["publicKey"]["uncompressed"])).value();
+    for (const json& one : group["tests"]) {
+      const Result<Signature> signature = signature_from_der(hex_of(one["sig"]));
+      const bool valid = signature.ok() && verify(key, sha256(hex_of(one["msg"])), *signature);
+      EXPECT_EQ(valid, one["result"] == "valid") << one["tcId"] << " " << one["comment"];
+      if (signature.ok()) {
+        EXPECT_EQ(signature_to_der(*signature), hex_of(one["sig"])) << one["tcId"];
+      }
+      ++judged;
+    }
+  }
+  EXPECT_EQ(judged, vectors["numberOfTests"].get<int>());
+}
+
+TEST(EcdhVectors, AgreementGivesTheVectorsSecretAndRefusesPointsOffTheCurve) {
+  WATTSEAL_NEEDS_VECTORS(folder);
+  int agreed = 0, refused = 0;
+  const json vectors = wycheproof(folder, "ecdh_secp256r1_ecpoint");
+  for (const json& group : vectors["testGroups"]) {
+    for (const json& one : group["tests"]) {
+      const Bytes scalar = hex_of(one["private"]);
+      Bytes padded(32);
+      const BytesView significant = BytesView(scalar).last(std::min<std::size_t>(scalar.size(), 32));
+      std::ranges::copy(significant, padded.end() - static_cast<std::ptrdiff_t>(significant.size()));
+      const Result<PublicPoint> peer = parse_point(hex_of(one["public"]));
+      if (!peer.ok()) {
+        EXPECT_NE(one["result"], "valid") << one["tcId"] << " " << one["comment"];
+        ++refused;
+        continue;
+      }
+      const KeyHandle key = key_from_test_scalar(padded).value();
+      EXPECT_EQ(to_hex(key->agree(*peer)), to_hex(hex_of(one["shared"]))) << one["tcId"];
+      ++agreed;
+    }
+  }
+  EXPECT_GT(agreed, 100);
+  EXPECT_GT(refused, 3);
+}
+
+TEST(GcmVectors, NinetySixBitNoncesWithAes128AreJudgedAsTheVectorsSay) {
+  WATTSEAL_NEEDS_VECTORS(folder);
+  int judged = 0;
+  const json vectors = wycheproof(folder, "aes_gcm");
+  for (const json& group : vectors["testGroups"]) {
+    if (group["keySize"] != 128 || group["ivSize"] != 96 || group["tagSize"] != 128) continue;
+    for (const json& one : group["tests"]) {
+      const Key128 key = array_of<16>(hex_of(one["key"]));
+      const Iv iv = array_of<12>(hex_of(one["iv"]));
+      const Bytes aad = hex_of(one["aad"]), plain = hex_of(one["msg"]);
+      Bytes sealed = hex_of(one["ct"]);
+      append(sealed, hex_of(one["tag"]));
+      const Result<Bytes> opened = gcm_open(key, iv, aad, sealed, 16);
+      EXPECT_EQ(opened.ok(), one["result"] == "valid") << one["tcId"] << " " << one["comment"];
+      if (opened.ok()) {
+        EXPECT_EQ(*opened, plain) << one["tcId"];
+        EXPECT_EQ(gcm_seal(key, iv, aad, plain, 16), sealed) << one["tcId"];
+        if (plain.empty()) {
+          EXPECT_EQ(to_bytes(gmac(key, iv, aad)), hex_of(one["tag"])) << one["tcId"];
+        }
+      }
+      ++judged;
+    }
+  }
+  EXPECT_GT(judged, 50);
+}
+
+TEST(KeyWrapVectors, Aes128IsJudgedAsTheVectorsSay) {
+  WATTSEAL_NEEDS_VECTORS(folder);
+  int judged = 0;
+  const json vectors = wycheproof(folder, "aes_wrap");
+  for (const json& group : vectors["testGroups"]) {
+    if (group["keySize"] != 128) continue;
+    for (const json& one : group["tests"]) {
+      const Key128 key = array_of<16>(hex_of(one["key"]));
+      const Result<Bytes> plain = key_unwrap(key, hex_of(one["ct"]));
+      EXPECT_EQ(plain.ok(), one["result"] == "valid" || (one["result"] == "acceptable" && plain.ok())) << one["tcId"] << " " << one["comment"];
+      if (plain.ok()) {
+        EXPECT_EQ(*plain, hex_of(one["msg"]));
+        EXPECT_EQ(key_wrap(key, *plain), hex_of(one["ct"]));
+      }
+      ++judged;
+    }
+  }
+  EXPECT_GT(judged, 30);
+}
+
+TEST(Hashes, AreThoseOfTheStandards) {
+  EXPECT_EQ(to_hex(sha256(as_bytes("abc"))), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256({as_bytes("a"), as_bytes(""), as_bytes("bc")}), sha256(as_bytes("abc")));
+  EXPECT_EQ(to_hex(sha1(as_bytes("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
+
+TEST(Gcm, ATwelveOctetTagGuardsEveryOctet) {
+  const Key128 key{1, 2, 3};
+  const Iv iv{4, 5, 6};
+  const Bytes sealed = gcm_seal(key, iv, as_bytes("context"), as_bytes("consumption"), 12);
+  ASSERT_EQ(sealed.size(), 11u + 12u);
+  EXPECT_EQ(as_text(gcm_open(key, iv, as_bytes("context"), sealed, 12).value()), "consumption");
+  for (std::size_t i = 0; i < sealed.size(); ++i) {
+    Bytes changed = sealed;
+    changed[i] ^= 1;
+    const Result<Bytes> opened = gcm_open(key, iv, as_bytes("context"), changed, 12);
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.refusal().rule, "gcm-tag-mismatch"_rule);
+  }
+  EXPECT_FALSE(gcm_open(key, iv, as_bytes("Context"), sealed, 12).ok());
+  EXPECT_FALSE(gcm_open(key, iv, as_bytes("context"), BytesView(sealed).first(11), 12).ok());
+}
+
+TEST(Points, OnlyUncompressedPointsOnTheCurveAreKeys) {
+  const std::unique_ptr<KeyStore> store = memory_key_store();
+  const PublicPoint good = generate_one(*store, "a").value()->public_point();
+  EXPECT_TRUE(parse_point(good).ok());
+  PublicPoint off = good;
+  off[64] ^= 1;
+  EXPECT_EQ(parse_point(off).refusal().rule, "key-not-on-curve"_rule);
+  EXPECT_EQ(parse_point(BytesView(good).first(64)).refusal().rule, "key-malformed"_rule);
+  const Bytes infinity{0};
+  EXPECT_EQ(parse_point(infinity).refusal().rule, "key-malformed"_rule);
+}
+
+}  // namespace
+}  // namespace wattseal::crypto
