@@ -4,7 +4,7 @@
 // Durable: commit() returns after the batch is on disk (memory: visible). Many waiting callers share one fsync (group commit).
 // Visible: a batch is seen by readers only after it is durable, all of it at once.
 // Threads: every member may be called from any thread. A second process cannot open the same embedded store.
-// Errors: store-precondition (a Refusal naming the table and key); Fault when the disk or database fails, after which the
+// Errors: the refusal that a violated precondition names; Fault when the disk or database fails, after which the
 // batch may or may not be there: callers re-read before they repeat.
 #pragma once
 #include <filesystem>

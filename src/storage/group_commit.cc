@@ -1,0 +1,99 @@
+#include "storage/group_commit.h"
+
+#include <map>
+
+#include "base/fault.h"
+#include "storage/flat.h"
+
+namespace wattseal::storage {
+namespace {
+
+constexpr std::size_t kGroupChangesMax = 20'000;  // bounds the time of one write and the memory it takes
+
+// What the batches of a group have changed before they are on disk.
+class Overlay {
+ public:
+  void add(const Batch& batch) {
+    for (const Batch::Change& change : batch.changes()) rows_[flat_key(change.table, change.key)] = &change.value;
+  }
+  const std::optional<Bytes>* find(std::uint8_t table, BytesView key) const {
+    if (rows_.empty()) return nullptr;
+    const std::map<Bytes, const std::optional<Bytes>*>::const_iterator found = rows_.find(flat_key(table, key));
+    return found == rows_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::map<Bytes, const std::optional<Bytes>*> rows_;
+};
+
+}  // namespace
+
+Result<std::uint64_t> GroupCommit::commit(Batch batch) {
+  Waiting mine{std::move(batch), false, {}, 0, {}};
+  std::unique_lock lock(mutex_);
+  queue_.push_back(&mine);
+  changed_.wait(lock, [&] { return mine.done || !leading_; });
+  if (!mine.done) {
+    leading_ = true;
+    std::vector<Waiting*> group = gather();
+    lock.unlock();
+    lead(group);
+    lock.lock();
+    for (Waiting* waiting : group) waiting->done = true;
+    leading_ = false;
+    changed_.notify_all();
+  }
+  lock.unlock();
+  if (!mine.fault.empty()) throw Fault(mine.fault);
+  if (mine.refused) return *mine.refused;
+  return mine.first_sequence;
+}
+
+std::vector<GroupCommit::Waiting*> GroupCommit::gather() {
+  std::vector<Waiting*> group;
+  std::size_t changes = 0;
+  while (!queue_.empty() && (group.empty() || changes < kGroupChangesMax)) {
+    group.push_back(queue_.front());
+    changes += queue_.front()->batch.changes().size() + queue_.front()->batch.facts().size();
+    queue_.pop_front();
+  }
+  return group;
+}
+
+// Only one thread is here at a time.
+void GroupCommit::lead(std::vector<Waiting*>& group) {
+  try {
+    if (!head_) head_ = target_.head();
+    WriteSet set;
+    set.head = *head_;
+    Overlay overlay;
+    bool writes = false;
+    for (Waiting* waiting : group) {
+      const Batch& batch = waiting->batch;
+      for (const Batch::Precondition& required : batch.preconditions()) {
+        const std::optional<Bytes>* const changed = overlay.find(required.table, required.key);
+        if ((changed ? *changed : target_.read(required.table, required.key)) == required.value) continue;
+        waiting->refused = required.otherwise;
+        break;
+      }
+      if (waiting->refused) continue;
+      for (const Batch::Change& change : batch.changes()) set.changes.push_back(&change);
+      if (!batch.facts().empty()) waiting->first_sequence = set.head.next;
+      for (const Bytes& fact : batch.facts()) {
+        set.head.chain = chain_next(set.head.chain, set.head.next, fact);
+        set.entries.push_back({set.head.next++, set.head.chain, &fact});
+      }
+      writes = writes || !batch.changes().empty() || !batch.facts().empty();
+      if (waiting != group.back()) overlay.add(batch);
+    }
+    if (writes) target_.write(set);
+    head_ = set.head;
+  } catch (const std::exception& failure) {
+    head_.reset();
+    for (Waiting* waiting : group) {
+      if (!waiting->refused) waiting->fault = failure.what();
+    }
+  }
+}
+
+}  // namespace wattseal::storage
