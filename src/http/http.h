@@ -37,7 +37,7 @@ struct Request {
 struct Response {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
-  std::string body;
+  std::string body = {};
   std::vector<Header> headers = {};
 };
 
@@ -69,7 +69,7 @@ struct ServerOptions {
   std::size_t body_octets_max = 16 * 1024 * 1024;
   std::size_t connections_max = 1024;
   std::chrono::seconds idle{60};
-  std::optional<Tls> tls;
+  std::optional<Tls> tls = {};
 };
 
 class Server {
@@ -86,8 +86,8 @@ class Server {
 
 struct ClientOptions {
   std::chrono::milliseconds timeout{10'000};  // for each request
-  std::optional<std::filesystem::path> trusted_ca;  // PEM; required for https
-  std::optional<Tls> identity;                      // client certificate
+  std::optional<std::filesystem::path> trusted_ca = {};  // PEM; required for https
+  std::optional<Tls> identity = {};                      // client certificate
 };
 
 // Keeps one connection alive and reconnects once when the server has closed it.
