@@ -9,23 +9,20 @@ using storage::Table;
 
 // SMKI: registration authority
 inline constexpr Table parties{1, "parties"};                // party EUI-64 -> Party record
-inline constexpr Table batches{2, "batches"};                // batch id(8) -> state, subscriber, counts
-inline constexpr Table batch_rows{3, "batch_rows"};          // batch id(8) row(4) -> outcome: serial, or rule and detail
+inline constexpr Table batches{2, "batches"};                // batch id(8) part(1): 'r' decisions, 'i' issued, 'p' published
+inline constexpr Table batch_rows{3, "batch_rows"};          // batch id(8) row(4) -> refused with a rule, or issued with a serial
 inline constexpr Table batch_requests{4, "batch_requests"};  // batch id(8) row(4) -> PKCS#10, until decided
 inline constexpr Table submissions{5, "submissions"};        // subscriber(8) SHA-256 of the submission -> batch id
 inline constexpr Table ca_work{6, "ca_work"};                // batch id(8) first row(4) -> authorised rows for the CA
 // SMKI: certification authorities
-inline constexpr Table authorities{10, "authorities"};    // profile name -> certificate DER, key label
-inline constexpr Table certificates{11, "certificates"};  // serial(16) -> metadata and journal sequence of the DER
-inline constexpr Table keys_seen{12, "keys_seen"};        // SHA-256(point)[0,16) -> serial(16): no key is certified twice
-inline constexpr Table intents{13, "intents"};            // serial(16) -> intent not yet signed
-inline constexpr Table revocations{14, "revocations"};    // issuer key id(8) serial(16) -> time(8) reason(1)
-inline constexpr Table crls{15, "crls"};                  // issuer key id(8) -> latest CRL or ARL, DER
+inline constexpr Table authorities{10, "authorities"};  // profile id -> certificate DER, key label
+inline constexpr Table keys_seen{12, "keys_seen"};      // SHA-256(point)[0,16) -> nothing: no key is certified twice
+inline constexpr Table intents{13, "intents"};          // as ca_work -> serials of certificates about to be signed
+inline constexpr Table revocations{14, "revocations"};  // issuer key id(8) serial(16) -> time, reason
+inline constexpr Table crls{15, "crls"};                // issuer key id(8) -> latest CRL or ARL, DER
 // SMKI: repository
-inline constexpr Table published{20, "published"};            // serial(16) -> publication sequence
-inline constexpr Table by_subject{21, "by_subject"};          // subject EUI(8) kind(1) usage(1) role(1) order(8) -> serial(16)
-inline constexpr Table publish_work{22, "publish_work"};      // batch id(8) first row(4) -> serials to publish
-inline constexpr Table by_issuer_serial{23, "by_issuer_serial"};  // SHA-256(issuer text)[0,16) serial(16) -> nothing
+inline constexpr Table certificates{20, "certificates"};  // serial(16) -> journal sequence of its issue fact
+inline constexpr Table by_subject{21, "by_subject"};      // EUI(8) kind(1) use(1) role(1) notBefore(8) sequence(8) -> serial(16)
 // Gateway
 inline constexpr Table meter_points{30, "meter_points"};  // MPAN or MPRN text -> registration record
 inline constexpr Table devices{31, "devices"};            // device EUI -> inventory record

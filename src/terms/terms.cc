@@ -148,8 +148,8 @@ constexpr RawProfile kRawProfiles[] = {
 constexpr std::array kProfiles = compile<CertificateProfile>(kRawProfiles);
 
 struct RawEligibility {
-  std::string_view id, party_kind, profile, role, device_types, source, in_force_from;
-  constexpr EligibilityRow row() const { return {id, party_kind, profile, role, device_types}; }
+  std::string_view id, party_kind, profile, role, source, in_force_from;
+  constexpr EligibilityRow row() const { return {id, party_kind, profile, role}; }
 };
 constexpr RawEligibility kRawEligibility[] = {
 #include "tables/certificate_eligibility.inc"

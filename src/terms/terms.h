@@ -114,7 +114,6 @@ struct EligibilityRow {
   std::string_view party_kind;  // "supplier", "network-operator", "dcc", "agent", "manufacturer"
   std::string_view profile;     // profile id
   std::string_view remote_party_role;  // two hex digits, or "-" for devices
-  std::string_view device_types;       // "ESME/GSME", or "-"
 };
 std::span<const EligibilityRow> certificate_eligibility();
 

@@ -1,5 +1,6 @@
-// What a Document really holds: libxml2's tree, which canonicalisation needs (prefixes, order of declarations, processing
-// instructions), beside the plain values that everybody else reads. For parse.cc and dsig.cc only.
+// What a Document really holds: libxml2's tree, which canonicalisation needs (prefixes, order of
+// declarations, processing instructions), beside the plain values that everybody else reads. For
+// parse.cc and dsig.cc only.
 #pragma once
 #include <libxml/tree.h>
 

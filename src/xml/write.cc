@@ -1,17 +1,19 @@
-// Writing XML from plain values. Content may come from users, so a character that XML 1.0 cannot carry (most controls, broken
-// UTF-8, U+FFFE) becomes U+FFFD, the replacement character, instead of a document that nobody can read.
+// Writing XML from plain values. Content may come from users, so a character that XML 1.0 cannot
+// carry (most controls, broken UTF-8, U+FFFE) becomes U+FFFD, the replacement character, instead of
+// a document that nobody can read.
 #include "xml/native.h"
 
 namespace wattseal::xml {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-constexpr std::string_view kXmlNamespace = "http://www.w3.org/XML/1998/namespace";  // its prefix needs no declaration
+constexpr std::string_view kXmlNamespace =
+    "http://www.w3.org/XML/1998/namespace";  // its prefix needs no declaration
 
 enum class Place { text, attribute };
 
-// Octets of the well-formed UTF-8 sequence at `at` whose character XML 1.0 allows; 0 when there is none.
-// Source: XML 1.0 production 2 (Char); Unicode 3.9 table 3-7.
+// Octets of the well-formed UTF-8 sequence at `at` whose character XML 1.0 allows; 0 when there is
+// none. Source: XML 1.0 production 2 (Char); Unicode 3.9 table 3-7.
 std::size_t character_octets(std::string_view text, std::size_t at) {
   const Octet first = static_cast<Octet>(text[at]);
   if (first < 0x80) return first >= 0x20 || first == '\t' || first == '\n' || first == '\r' ? 1 : 0;
@@ -25,12 +27,14 @@ std::size_t character_octets(std::string_view text, std::size_t at) {
   }
   constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
   const bool surrogate = character >= 0xD800 && character <= 0xDFFF;
-  const bool allowed = character >= kLeast[octets] && character <= 0x10FFFF && character != 0xFFFE && character != 0xFFFF;
+  const bool allowed = character >= kLeast[octets] && character <= 0x10FFFF &&
+                       character != 0xFFFE && character != 0xFFFF;
   return allowed && !surrogate ? octets : 0;
 }
 
-// The reference that must stand for a character. A reader turns a raw carriage return into a line feed, and in an attribute any
-// white space into a space: there they are written as references to survive.
+// The reference that must stand for a character. A reader turns a raw carriage return into a line
+// feed, and in an attribute any white space into a space: there they are written as references to
+// survive.
 std::string_view reference(char c, Place place) {
   switch (c) {
     case '&': return "&amp;";
@@ -49,18 +53,25 @@ void append_escaped(std::string& to, std::string_view text, Place place) {
   for (std::size_t at = 0; at < text.size();) {
     const std::string_view instead = reference(text[at], place);
     const std::size_t octets = character_octets(text, at);
-    if (!instead.empty()) to += instead;
-    else if (octets == 0) to += kReplacement;
-    else to += text.substr(at, octets);
+    if (!instead.empty())
+      to += instead;
+    else if (octets == 0)
+      to += kReplacement;
+    else
+      to += text.substr(at, octets);
     at += std::max<std::size_t>(octets, 1);
   }
 }
 
-// Names come from our code or from a parse, never from text: anything else is our bug. Only what could break out is checked.
+// Names come from our code or from a parse, never from text: anything else is our bug. Only what
+// could break out is checked.
 bool is_name(std::string_view name) {
-  if (name.empty() || name.front() == '-' || name.front() == '.' || (name.front() >= '0' && name.front() <= '9')) return false;
+  if (name.empty() || name.front() == '-' || name.front() == '.' ||
+      (name.front() >= '0' && name.front() <= '9'))
+    return false;
   return std::ranges::all_of(name, [](char c) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
+    const bool letter =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
     return letter || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
   });
 }
@@ -69,13 +80,17 @@ class Writer {
  public:
   Writer(std::string& out, const std::vector<Prefix>& prefixes) : out_(out), prefixes_(prefixes) {}
 
+  // The root takes the listed default namespace only when it is in it; else those who are in it
+  // declare it themselves.
   void root(const Element& element) {
+    std::string_view default_ns =
+        prefix_of(element.ns).empty() ? std::string_view(element.ns) : listed_default();
     std::string declarations;
-    std::string_view default_ns;
+    if (!default_ns.empty()) append_declaration(declarations, "", default_ns);
     for (const Prefix& prefix : prefixes_) {
+      CHECK(!prefix.ns.empty());
       CHECK(prefix.prefix.empty() || is_name(prefix.prefix));
-      if (prefix.prefix.empty()) default_ns = prefix.ns;
-      append_declaration(declarations, prefix.prefix, prefix.ns);
+      if (!prefix.prefix.empty()) append_declaration(declarations, prefix.prefix, prefix.ns);
     }
     this->element(element, default_ns, declarations);
   }
@@ -89,6 +104,13 @@ class Writer {
     to += '"';
   }
 
+  std::string_view listed_default() const {
+    for (const Prefix& prefix : prefixes_) {
+      if (prefix.prefix.empty()) return prefix.ns;
+    }
+    return "";
+  }
+
   std::string_view prefix_of(std::string_view ns) const {
     if (ns == kXmlNamespace) return "xml";
     for (const Prefix& prefix : prefixes_) {
@@ -97,7 +119,8 @@ class Writer {
     return "";
   }
 
-  // An element without prefix is in the default namespace; where that differs from the one around it, it is declared here.
+  // An element without prefix is in the default namespace; where that differs from the one around
+  // it, it is declared here.
   void element(const Element& element, std::string_view default_ns, std::string_view declarations) {
     CHECK(is_name(element.name));
     const std::string_view prefix = prefix_of(element.ns);
@@ -107,7 +130,7 @@ class Writer {
     out_ += '<';
     out_ += name;
     if (prefix.empty() && element.ns != default_ns) {
-      if (declarations.empty() || default_ns.empty()) append_declaration(out_, "", element.ns);
+      append_declaration(out_, "", element.ns);
       default_ns = element.ns;
     }
     out_ += declarations;

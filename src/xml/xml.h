@@ -13,8 +13,9 @@
 
 namespace wattseal::xml {
 
+// Only attributes in no namespace: by its local name alone, x:schemaVersion would pass for schemaVersion.
 struct Attribute {
-  std::string name;  // local name
+  std::string name;
   std::string value;
   friend bool operator==(const Attribute&, const Attribute&) = default;
 };
@@ -37,7 +38,7 @@ struct Element {
 struct Limits {
   std::size_t octets = 16 * 1024 * 1024;  // a firmware request is the largest document of the field: 10 MB image in base64
   std::size_t depth = 64;
-  std::size_t elements = 200'000;
+  std::size_t elements = 200'000;  // and as many attributes, comments and processing instructions together
 };
 
 class Document {

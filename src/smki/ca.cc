@@ -1,0 +1,307 @@
+#include "smki/ca.h"
+
+#include <map>
+#include <set>
+
+#include "base/fault.h"
+#include "smki/authority.h"
+
+namespace wattseal::smki {
+namespace {
+
+constexpr char kIssued = 'i';
+
+struct Signer {
+  Authority authority;
+  crypto::KeyHandle key;
+};
+
+// One row on its way to a certificate.
+struct Row {
+  std::uint32_t number = 0;
+  std::string profile_id;
+  CertificateSerial serial;
+  crypto::PublicPoint key{};
+  Bytes tbs, certificate;
+};
+
+// What the intents table remembers of a chunk: enough to build the same octets again after a crash.
+struct Intent {
+  UtcTime not_before;
+  std::vector<std::pair<std::uint32_t, CertificateSerial>> serials;  // by row
+
+  Bytes record() const {
+    RecordWriter writer;
+    writer.number(static_cast<std::uint64_t>(not_before.unix_seconds()));
+    for (const auto& [row, serial] : serials) writer.number(row).octets(serial.octets());
+    return writer.bytes();
+  }
+  static Intent read(BytesView octets) {
+    RecordReader record(octets);
+    Intent intent;
+    intent.not_before = UtcTime::from_unix_seconds(static_cast<std::int64_t>(record.number()));
+    while (!record.empty()) {
+      const std::uint32_t row = static_cast<std::uint32_t>(record.number());
+      const Result<CertificateSerial> serial = CertificateSerial::from_octets(record.octets());
+      CHECK(serial.ok());
+      intent.serials.emplace_back(row, *serial);
+    }
+    return intent;
+  }
+};
+
+struct Counts {
+  std::uint64_t issued = 0, refused = 0;
+  static Counts read(const storage::Reader& reader, BytesView key) {
+    const std::optional<Bytes> record = reader.get(tables::batches, key);
+    if (!record) return {};
+    RecordReader fields(*record);
+    const std::uint64_t issued = fields.number();
+    return {issued, fields.number()};
+  }
+  Bytes record() const { return RecordWriter().number(issued).number(refused).bytes(); }
+};
+
+}  // namespace
+
+struct CertificationAuthority::State {
+  const World& world;
+  storage::Store& store;
+  Workers& workers;
+  Environment environment;
+  std::map<std::string, Signer, std::less<>> signers;  // by profile id of the issuing authority
+  Bytes cursor;  // chunks before it are done
+
+  // The oldest chunk of authorised rows.
+  std::optional<std::pair<Bytes, Work>> next_work() {
+    std::optional<std::pair<Bytes, Work>> found;
+    store.scan(tables::ca_work, cursor, {}, [&](BytesView key, BytesView value) {
+      found.emplace(to_bytes(key), decode_work(value));
+      return false;
+    });
+    return found;
+  }
+
+  Result<Row> prepare(const AuthorisedRow& authorised, const CertificateSerial& serial, UtcTime not_before) const {
+    TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(authorised.request));
+    TRY_ASSIGN(Asked asked, read_request(request));
+    CHECK(asked.profile->id == authorised.profile);
+    ToBeSigned what;
+    what.profile = asked.profile;
+    what.environment = environment;
+    what.serial = serial;
+    what.not_before = not_before;
+    what.subject = std::move(asked.subject);
+    what.key = request.key;
+    what.issuer = signers.find(asked.profile->issuer)->second.authority.identity();
+    Row row;
+    row.number = authorised.row;
+    row.profile_id = authorised.profile;
+    row.serial = serial;
+    row.key = request.key;
+    row.tbs = build_tbs(what);
+    return row;
+  }
+
+  // Builds the octets of every row that has a serial.
+  std::vector<Row> prepare_all(const Work& work, const Intent& intent) const {
+    std::map<std::uint32_t, CertificateSerial> serials(intent.serials.begin(), intent.serials.end());
+    std::vector<const AuthorisedRow*> wanted;
+    for (const AuthorisedRow& row : work.rows) {
+      if (serials.contains(row.row)) wanted.push_back(&row);
+    }
+    std::vector<Row> rows(wanted.size());
+    workers.parallel_for(rows.size(), 64, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        Result<Row> row = prepare(*wanted[i], serials.at(wanted[i]->row), intent.not_before);
+        if (!row.ok()) throw Fault("an authorised request does not parse any more");
+        rows[i] = std::move(*row);
+      }
+    });
+    return rows;
+  }
+
+  // Makes the intent durable and reserves the keys. Rows whose key was certified meanwhile are refused here.
+  std::vector<Row> intend(const Bytes& chunk, const Work& work) {
+    std::set<std::uint32_t> refused;
+    for (;;) {
+      Intent intent{world.now(), {}};
+      for (const AuthorisedRow& row : work.rows) {
+        if (!refused.contains(row.row)) intent.serials.emplace_back(row.row, new_serial(world.random));
+      }
+      std::vector<Row> rows = prepare_all(work, intent);
+      storage::Batch batch;
+      batch.require_absent(tables::intents, chunk, Refusal{"ca-race"_rule, "another process works on these rows"});
+      batch.put(tables::intents, chunk, intent.record());
+      for (const Row& row : rows) {
+        const Bytes seen = key_seen_key(row.key);
+        batch.require_absent(tables::keys_seen, seen, Refusal{"csr-key-seen"_rule, "the public key is in a certificate already"});
+        batch.put(tables::keys_seen, seen, {});
+        batch.append(FactWriter(FactKind::certificate_intended, intent.not_before, work.trace)
+                         .serial(row.serial)
+                         .text(FactField::profile, row.profile_id)
+                         .octets(FactField::tbs_digest, crypto::sha256(row.tbs))
+                         .number(FactField::batch, batch_of(chunk))
+                         .number(FactField::row, row.number)
+                         .bytes());
+      }
+      for (const std::uint32_t row : refused) refuse(batch, chunk, row, work.trace);
+      if (!refused.empty()) count_refused(batch, chunk, refused.size());
+      const Result<std::uint64_t> committed = store.commit(std::move(batch));
+      if (committed.ok()) return rows;
+      if (committed.refusal().rule != "csr-key-seen"_rule) throw Fault("another process issues from this store");
+      for (const Row& row : rows) {
+        if (store.get(tables::keys_seen, key_seen_key(row.key))) refused.insert(row.number);
+      }
+    }
+  }
+
+  void refuse(storage::Batch& batch, const Bytes& chunk, std::uint32_t row, TraceId trace) const {
+    batch.put(tables::batch_rows, row_key(batch_of(chunk), row), encode_refused("csr-key-seen", "the public key is in a certificate already"));
+    batch.append(FactWriter(FactKind::row_refused, world.now(), trace)
+                     .number(FactField::batch, batch_of(chunk))
+                     .number(FactField::row, row)
+                     .text(FactField::rule, "csr-key-seen")
+                     .bytes());
+  }
+
+  void count_refused(storage::Batch& batch, const Bytes& chunk, std::uint64_t more) const {
+    const Bytes key = part_key(batch_of(chunk), kIssued);
+    Counts counts = Counts::read(store, key);
+    counts.refused += more;
+    batch.put(tables::batches, key, counts.record());
+  }
+
+  void sign_all(std::vector<Row>& rows) const {
+    workers.parallel_for(rows.size(), 16, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        Row& row = rows[i];
+        const Signer& signer = signers.find(find_certificate_profile(row.profile_id)->issuer)->second;
+        row.certificate = x509::assemble_certificate(row.tbs, signer.key->sign(crypto::sha256(row.tbs)));
+      }
+    });
+  }
+
+  void record(const Bytes& chunk, const std::vector<Row>& rows, TraceId trace) {
+    const BatchId id = batch_of(chunk);
+    const Bytes counts_key = part_key(id, kIssued);
+    Counts counts = Counts::read(store, counts_key);
+    counts.issued += rows.size();
+    storage::Batch batch;
+    batch.erase(tables::ca_work, chunk);
+    batch.erase(tables::intents, chunk);
+    batch.put(tables::batches, counts_key, counts.record());
+    for (const Row& row : rows) {
+      batch.put(tables::batch_rows, row_key(id, row.number), encode_issued(row.serial));
+      batch.append(FactWriter(FactKind::certificate_issued, world.now(), trace)
+                       .serial(row.serial)
+                       .text(FactField::profile, row.profile_id)
+                       .octets(FactField::certificate, row.certificate)
+                       .number(FactField::batch, id)
+                       .number(FactField::row, row.number)
+                       .bytes());
+    }
+    if (!store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+  }
+};
+
+CertificationAuthority::CertificationAuthority(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CertificationAuthority::~CertificationAuthority() = default;
+
+Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(const World& world, storage::Store& store, const crypto::KeyStore& keys,
+                                                                             Workers& workers, Environment environment) {
+  TRY(claim_environment(store, environment));
+  std::unique_ptr<State> state(new State{world, store, workers, environment, {}, {}});
+  for (const CertificateProfile& profile : certificate_profiles()) {
+    if (!profile.is_ca() || profile.issuer == profile.id) continue;
+    std::optional<Authority> authority = find_authority(store, profile.id);
+    if (!authority) return Refusal{"ca-not-established"_rule, "there is no " + std::string(profile.id)};
+    TRY_ASSIGN(crypto::KeyHandle key, keys.find(authority->key_label));
+    if (key->public_point() != authority->certificate.key) {
+      return Refusal{"ca-key-mismatch"_rule, "the key " + authority->key_label + " is not the one of the certificate"};
+    }
+    state->signers.emplace(profile.id, Signer{std::move(*authority), std::move(key)});
+  }
+  return std::unique_ptr<CertificationAuthority>(new CertificationAuthority(std::move(state)));
+}
+
+std::size_t CertificationAuthority::issue() {
+  std::optional<std::pair<Bytes, Work>> next = state_->next_work();
+  if (!next) return 0;
+  const auto& [chunk, work] = *next;
+  const std::optional<Bytes> unfinished = state_->store.get(tables::intents, chunk);
+  std::vector<Row> rows = unfinished ? state_->prepare_all(work, Intent::read(*unfinished)) : state_->intend(chunk, work);
+  state_->sign_all(rows);
+  state_->record(chunk, rows, work.trace);
+  state_->cursor = chunk;
+  return work.rows.size();
+}
+
+namespace {
+
+struct Issued {
+  x509::Certificate certificate;
+  std::string profile;
+};
+
+// The certificate of a serial, from its issue fact.
+std::optional<Issued> find_issued(const storage::Reader& reader, const CertificateSerial& serial) {
+  const std::optional<Bytes> row = reader.get(tables::certificates, serial.octets());
+  if (!row) return std::nullopt;
+  std::optional<Issued> issued;
+  reader.journal(RecordReader(*row).number(), [&](const storage::JournalEntry& entry) {
+    const Result<FactView> fact = FactView::read(entry.fact);
+    const std::optional<BytesView> der = fact.ok() ? fact->find(FactField::certificate) : std::nullopt;
+    if (!der) throw Fault("the journal has no certificate where the repository says");
+    Result<x509::Certificate> certificate = x509::parse_certificate(*der);
+    if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
+    issued = Issued{std::move(*certificate), std::string(fact->text(FactField::profile))};
+    return false;
+  });
+  return issued;
+}
+
+}  // namespace
+
+Status CertificationAuthority::revoke(const CertificateSerial& serial, unsigned reason, std::string_view requester, TraceId trace) {
+  for (;;) {
+    const std::optional<Issued> issued = find_issued(state_->store, serial);
+    if (!issued) return Refusal{"revoke-unknown-serial"_rule, "no certificate " + serial.hex() + " is published", "serial"};
+    const CertificateProfile* profile = find_certificate_profile(issued->profile);
+    CHECK(profile != nullptr);
+    if (profile->hierarchy == "device" && !profile->is_ca()) {
+      return Refusal{"revoke-device-certificate"_rule, serial.hex() + " is a Device Certificate", "serial"};
+    }
+    const auto signer = state_->signers.find(profile->issuer);
+    if (signer == state_->signers.end()) return Refusal{"revoke-needs-root"_rule, "a root key signs the list of " + std::string(profile->id), "serial"};
+    const Authority& authority = signer->second.authority;
+    Bytes key = authority.certificate.subject_key_id.value();
+    append(key, serial.octets());
+    const UtcTime now = state_->world.now();
+    storage::Batch batch;
+    const Refusal already{"revoke-already"_rule, serial.hex() + " is on the list", "serial"};
+    if (state_->store.get(tables::revocations, key)) return already;
+    batch.require_absent(tables::revocations, key, already);
+    batch.put(tables::revocations, key, RecordWriter().number(static_cast<std::uint64_t>(now.unix_seconds())).number(reason).bytes());
+    batch.append(FactWriter(FactKind::certificate_revoked, now, trace).serial(serial).number(FactField::reason, reason).text(FactField::requester, requester).bytes());
+    add_revocation_list(batch, state_->store, authority, *signer->second.key, {{serial, now, reason}}, now, trace);
+    const Result<std::uint64_t> committed = state_->store.commit(std::move(batch));
+    if (committed.ok()) return {};
+    if (committed.refusal().rule != "crl-number-race"_rule) return committed.refusal();
+  }
+}
+
+bool CertificationAuthority::keep_revocation_list_current() {
+  const Signer& signer = state_->signers.find("issuing-oca")->second;
+  const std::optional<Bytes> latest = state_->store.get(tables::crls, signer.authority.certificate.subject_key_id.value());
+  if (latest) {
+    const Result<x509::Crl> crl = x509::parse_crl(*latest);
+    const std::int64_t interval = static_cast<std::int64_t>(limit("crl_interval_hours")) * 3600;
+    if (crl.ok() && state_->world.now() - crl->this_update < interval) return false;
+  }
+  storage::Batch batch;
+  add_revocation_list(batch, state_->store, signer.authority, *signer.key, {}, state_->world.now(), state_->world.new_trace());
+  return state_->store.commit(std::move(batch)).ok();
+}
+
+}  // namespace wattseal::smki

@@ -1,0 +1,233 @@
+#include "smki/repository.h"
+
+#include <map>
+
+#include "base/fault.h"
+#include "smki/records.h"
+
+namespace wattseal::smki {
+namespace {
+
+constexpr char kPublished = 'p';
+const Bytes kCursor = to_bytes(as_bytes("repository_cursor"));    // next journal sequence to look at
+const Bytes kCount = to_bytes(as_bytes("repository_published"));  // certificates visible
+constexpr std::size_t kCertificatesPerStep = 2048;
+
+enum class Kind : Octet { device = 'D', organisation = 'O' };
+
+struct Entry {
+  std::uint64_t sequence = 0;
+  std::string profile;
+  x509::Certificate certificate;
+};
+
+// The issue fact at a journal sequence.
+Entry read_entry(const storage::Reader& reader, std::uint64_t sequence) {
+  std::optional<Entry> found;
+  reader.journal(sequence, [&](const storage::JournalEntry& entry) {
+    const Result<FactView> fact = FactView::read(entry.fact);
+    if (!fact.ok() || fact->kind() != FactKind::certificate_issued) throw Fault("the journal has no certificate where the repository says");
+    Result<x509::Certificate> certificate = x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
+    if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
+    found = Entry{sequence, std::string(fact->text(FactField::profile)), std::move(*certificate)};
+    return false;
+  });
+  if (!found) throw Fault("the journal ends before a published certificate");
+  return std::move(*found);
+}
+
+Bytes subject_prefix(Eui64 eui, Kind kind) {
+  Bytes key = to_bytes(eui.octets());
+  key.push_back(static_cast<Octet>(kind));
+  return key;
+}
+
+Bytes subject_prefix(Eui64 eui, Kind kind, KeyUse use, std::optional<RemotePartyRole> role) {
+  Bytes key = subject_prefix(eui, kind);
+  key.push_back(static_cast<Octet>(use));
+  key.push_back(role ? static_cast<Octet>(*role) : Octet{0});
+  return key;
+}
+
+Bytes subject_key(const Identity& identity, UtcTime not_before, std::uint64_t sequence) {
+  Bytes key = subject_prefix(identity.subject.eui.value(), identity.device ? Kind::device : Kind::organisation, identity.use, identity.subject.role);
+  put_be(key, static_cast<std::uint64_t>(not_before.unix_seconds()));
+  put_be(key, sequence);
+  return key;
+}
+
+std::optional<CertificateSerial> newest(const storage::Reader& reader, const Bytes& prefix) {
+  std::optional<CertificateSerial> serial;
+  reader.scan_backwards(tables::by_subject, prefix, storage::prefix_end(prefix), [&](BytesView, BytesView value) {
+    const Result<CertificateSerial> stored = CertificateSerial::from_octets(value);
+    if (stored.ok()) serial = *stored;
+    return false;
+  });
+  return serial;
+}
+
+// A Device Certificate is never revoked; an older one is no longer in use. Source: ¶53.
+CertificateStatus status_of(const storage::Reader& reader, const x509::Certificate& certificate, const std::optional<Identity>& identity, UtcTime now) {
+  if (certificate.authority_key_id) {
+    Bytes key = *certificate.authority_key_id;
+    append(key, certificate.serial.octets());
+    if (reader.get(tables::revocations, key)) return CertificateStatus::revoked;
+  }
+  if (now > certificate.not_after) return CertificateStatus::expired;
+  if (now < certificate.not_before) return CertificateStatus::pending;
+  if (identity && identity->device) {
+    const Bytes prefix = subject_prefix(identity->subject.eui.value(), Kind::device, identity->use, std::nullopt);
+    if (newest(reader, prefix) != certificate.serial) return CertificateStatus::not_in_use;
+  }
+  return CertificateStatus::in_use;
+}
+
+PublishedCertificate present(const storage::Reader& reader, Entry entry, UtcTime now) {
+  const Result<Identity> read = read_identity(entry.certificate);
+  const std::optional<Identity> identity = read.ok() ? std::optional(*read) : std::nullopt;
+  PublishedCertificate published;
+  published.status = status_of(reader, entry.certificate, identity, now);
+  published.serial = entry.certificate.serial;
+  published.profile = std::move(entry.profile);
+  if (identity) {
+    published.eui = identity->subject.eui;
+    published.role = identity->subject.role;
+    published.use = identity->use;
+  }
+  published.not_before = entry.certificate.not_before;
+  published.not_after = entry.certificate.not_after;
+  published.issued_sequence = entry.sequence;
+  published.der = std::move(entry.certificate.der);
+  return published;
+}
+
+std::vector<PublishedCertificate> list(const storage::Reader& reader, const Bytes& prefix, UtcTime now) {
+  std::vector<PublishedCertificate> found;
+  reader.scan_backwards(tables::by_subject, prefix, storage::prefix_end(prefix), [&](BytesView key, BytesView) {
+    found.push_back(present(reader, read_entry(reader, get_be(key.last(8))), now));
+    return found.size() < limit("search_results_max");
+  });
+  // The key orders by use and role first; people want the newest first.
+  std::ranges::stable_sort(found, [](const PublishedCertificate& a, const PublishedCertificate& b) {
+    return std::pair(a.not_before, a.issued_sequence) > std::pair(b.not_before, b.issued_sequence);
+  });
+  return found;
+}
+
+Refusal not_found(std::string what) { return {"repository-not-found"_rule, std::move(what)}; }
+
+struct Found {
+  std::uint64_t sequence = 0;
+  TraceId trace;
+  std::uint64_t batch = 0;  // 0: a ceremony's
+  x509::Certificate certificate;
+};
+
+// At most kCertificatesPerStep issue facts from journal sequence `from` on; `next` is where to look afterwards.
+std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t from, std::uint64_t& next) {
+  std::vector<Found> found;
+  next = from;
+  reader.journal(from, [&](const storage::JournalEntry& entry) {
+    next = entry.sequence + 1;
+    const Result<FactView> fact = FactView::read(entry.fact);
+    if (fact.ok() && fact->kind() == FactKind::certificate_issued) {
+      Result<x509::Certificate> certificate = x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
+      if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
+      found.push_back({entry.sequence, fact->trace(), fact->number(FactField::batch), std::move(*certificate)});
+    }
+    return found.size() < kCertificatesPerStep;
+  });
+  return found;
+}
+
+void index(storage::Batch& batch, const Found& found) {
+  batch.put(tables::certificates, found.certificate.serial.octets(), encode_count(found.sequence));
+  const Result<Identity> identity = read_identity(found.certificate);
+  if (identity.ok()) batch.put(tables::by_subject, subject_key(*identity, found.certificate.not_before, found.sequence), found.certificate.serial.octets());
+}
+
+}  // namespace
+
+Repository::Repository(const World& world, storage::Store& store) : world_(world), store_(store) {}
+
+std::size_t Repository::publish() {
+  const std::uint64_t from = std::max(scanned_, read_count(store_, tables::meta, kCursor));
+  std::uint64_t next = from;
+  const std::vector<Found> found = issued_since(store_, from, next);
+  scanned_ = next;
+  if (found.empty()) return 0;
+  storage::Batch batch;
+  batch.put(tables::meta, kCursor, encode_count(next));
+  std::map<std::uint64_t, std::uint64_t> per_batch;
+  Bytes serials;
+  for (const Found& one : found) {
+    index(batch, one);
+    append(serials, one.certificate.serial.octets());
+    if (one.batch != 0) ++per_batch[one.batch];
+  }
+  for (const auto& [id, more] : per_batch) {
+    const Bytes key = part_key(id, kPublished);
+    batch.put(tables::batches, key, encode_count(read_count(store_, tables::batches, key) + more));
+  }
+  batch.put(tables::meta, kCount, encode_count(count() + found.size()));
+  batch.append(FactWriter(FactKind::certificate_published, world_.now(), found.front().trace)
+                   .number(FactField::count, found.size())
+                   .octets(FactField::serial, serials)
+                   .bytes());
+  if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+  return found.size();
+}
+
+Result<PublishedCertificate> Repository::by_serial(const CertificateSerial& serial) const {
+  const std::optional<Bytes> row = store_.get(tables::certificates, serial.octets());
+  if (!row) return not_found("no certificate has serial " + serial.hex());
+  return present(store_, read_entry(store_, RecordReader(*row).number()), world_.now());
+}
+
+std::vector<PublishedCertificate> Repository::by_device(Eui64 device) const {
+  return list(store_, subject_prefix(device, Kind::device), world_.now());
+}
+
+std::vector<PublishedCertificate> Repository::by_organisation(Eui64 entity) const {
+  return list(store_, subject_prefix(entity, Kind::organisation), world_.now());
+}
+
+Result<PublishedCertificate> Repository::latest(Eui64 eui, KeyUse use, std::optional<RemotePartyRole> role) const {
+  const std::optional<CertificateSerial> serial = newest(store_, subject_prefix(eui, role ? Kind::organisation : Kind::device, use, role));
+  if (!serial) return not_found("no " + std::string(text(use)) + " certificate for " + eui.text());
+  return by_serial(*serial);
+}
+
+Result<PublishedCertificate> Repository::by_issuer_serial(std::string_view issuer, const CertificateSerial& serial) const {
+  TRY_ASSIGN(PublishedCertificate found, by_serial(serial));
+  const Result<x509::Certificate> certificate = x509::parse_certificate(found.der);
+  CHECK(certificate.ok());
+  if (!x509::same_name_text(x509::name_text(certificate->issuer), issuer)) {
+    return not_found("serial " + serial.decimal() + " was not issued by " + std::string(issuer));
+  }
+  return found;
+}
+
+std::vector<PublishedCertificate> Repository::authorities() const {
+  std::vector<PublishedCertificate> found;
+  for (const CertificateProfile& profile : certificate_profiles()) {
+    if (!profile.is_ca()) continue;
+    const std::optional<Bytes> record = store_.get(tables::authorities, as_bytes(profile.id));
+    if (!record) continue;
+    const Result<x509::Certificate> certificate = x509::parse_certificate(RecordReader(*record).octets());
+    if (!certificate.ok()) throw Fault("the stored certificate of an authority does not parse");
+    const Result<PublishedCertificate> published = by_serial(certificate->serial);
+    if (published.ok()) found.push_back(*published);
+  }
+  return found;
+}
+
+Result<Bytes> Repository::revocation_list(BytesView issuer_key_id) const {
+  const std::optional<Bytes> crl = store_.get(tables::crls, issuer_key_id);
+  if (!crl) return not_found("no revocation list of issuer key " + to_hex_upper(issuer_key_id));
+  return *crl;
+}
+
+std::uint64_t Repository::count() const { return read_count(store_, tables::meta, kCount); }
+
+}  // namespace wattseal::smki

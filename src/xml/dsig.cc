@@ -1,0 +1,119 @@
+// Verifying and making the one kind of XML signature. What is digested is the document without its
+// Signature element; the digest stands in SignedInfo, and SignedInfo is what ECDSA signs.
+#include "xml/dsig.h"
+
+#include "xml/c14n.h"
+#include "xml/dsig_profile.h"
+
+namespace wattseal::xml {
+namespace {
+
+Refusal refuse_no_canonical_form() {
+  return {"dsig-profile"_rule, "The document has no canonical form (a relative namespace URI?)."};
+}
+
+template <std::size_t N>
+std::optional<std::array<Octet, N>> decode_exactly(std::string_view base64) {
+  const std::optional<Bytes> octets = from_base64(base64);
+  if (!octets || octets->size() != N) return std::nullopt;
+  std::array<Octet, N> exact{};
+  std::ranges::copy(*octets, exact.begin());
+  return exact;
+}
+
+std::string method(const std::string& name, std::string_view algorithm) {
+  return "<ds:" + name + " Algorithm=\"" + std::string(algorithm) + "\"></ds:" + name + ">";
+}
+
+// SignedInfo, in which exclusive canonicalisation changes nothing but `declaration`: what is signed
+// is the apex of its own small document and so declares the prefix; in the document Signature has
+// done that.
+std::string signed_info_element(const crypto::Digest& digest, const std::string& declaration) {
+  return "<ds:SignedInfo" + declaration + ">" + method("CanonicalizationMethod", kExclusiveC14n) +
+         method("SignatureMethod", kEcdsaSha256) + "<ds:Reference URI=\"\"><ds:Transforms>" +
+         method("Transform", kEnveloped) + "</ds:Transforms>" + method("DigestMethod", kSha256) +
+         "<ds:DigestValue>" + to_base64(digest) +
+         "</ds:DigestValue></ds:Reference></ds:SignedInfo>";
+}
+
+std::string signature_element(const crypto::Digest& digest, const IssuerSerial& signer,
+                              const crypto::PrivateKey& key) {
+  const std::string declaration = " xmlns:ds=\"" + std::string(kDsigNamespace) + "\"";
+  const crypto::Signature value =
+      key.sign(crypto::sha256(as_bytes(signed_info_element(digest, declaration))));
+  return "<ds:Signature" + declaration + ">" + signed_info_element(digest, "") +
+         "<ds:SignatureValue>" + to_base64(value) +
+         "</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>" +
+         escape(signer.issuer_name) + "</ds:X509IssuerName><ds:X509SerialNumber>" +
+         signer.serial.decimal() +
+         "</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data></ds:KeyInfo></ds:Signature>";
+}
+
+// The Signature that sign() replaces, or null. One that stands anywhere else would make the result
+// fail the profile.
+Result<const xmlNode*> replaced_signature(const xmlDoc& tree) {
+  const Result<const xmlNode*> found = find_signature(tree);
+  if (found) return *found;
+  if (found.refusal().rule == "dsig-missing"_rule) return static_cast<const xmlNode*>(nullptr);
+  return found.refusal();
+}
+
+// Then the root's end tag would not be the last in the canonical form.
+bool has_instruction_after_root(const xmlDoc& tree) {
+  for (const xmlNode* node = tree.last; node && node->type != XML_ELEMENT_NODE; node = node->prev) {
+    if (node->type == XML_PI_NODE) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<IssuerSerial> claimed_signer(const Document& document) {
+  TRY_ASSIGN(const SignatureParts parts, read_signature(*document.native().tree));
+  const Result<CertificateSerial> serial = CertificateSerial::parse_decimal(trim(parts.serial));
+  if (!serial)
+    return Refusal{"dsig-key-info"_rule, "X509SerialNumber: " + serial.refusal().detail, "KeyInfo"};
+  return IssuerSerial{std::string(trim(parts.issuer_name)), *serial};
+}
+
+Status verify_signature(const Document& document, const crypto::PublicPoint& signer) {
+  xmlDoc& tree = *document.native().tree;
+  TRY_ASSIGN(const SignatureParts parts, read_signature(tree));
+  const std::optional<std::string> content = canonical_without(tree, parts.signature);
+  const std::optional<std::string> signed_info = canonical_exclusive(tree, *parts.signed_info);
+  if (!content || !signed_info) return refuse_no_canonical_form();
+  const std::optional<crypto::Digest> stated = decode_exactly<32>(parts.digest_value);
+  if (!stated || *stated != crypto::sha256(as_bytes(*content))) {
+    return Refusal{"dsig-digest"_rule, "DigestValue is not the SHA-256 of the document.",
+                   "Signature/SignedInfo"};
+  }
+  const std::optional<crypto::Signature> value = decode_exactly<64>(parts.signature_value);
+  if (!value || !crypto::verify(signer, crypto::sha256(as_bytes(*signed_info)), *value)) {
+    return Refusal{"dsig-signature"_rule, "SignatureValue does not verify with the signer's key.",
+                   "Signature/SignatureValue"};
+  }
+  return {};
+}
+
+// What leaves is the canonical form itself with the Signature before its last end tag: the octets
+// that were digested are the octets that are sent. Comments are lost, which no signature covers
+// anyway.
+Result<std::string> sign(std::string_view document, const IssuerSerial& signer,
+                         const crypto::PrivateKey& key) {
+  CHECK(!trim(signer.issuer_name).empty());
+  TRY_ASSIGN(const Document parsed, parse(document));
+  xmlDoc& tree = *parsed.native().tree;
+  TRY_ASSIGN(const xmlNode* replaced, replaced_signature(tree));
+  if (has_instruction_after_root(tree)) {
+    return Refusal{"dsig-profile"_rule, "A processing instruction follows the document element."};
+  }
+  std::optional<std::string> content = canonical_without(tree, replaced);
+  if (!content) return refuse_no_canonical_form();
+  const std::string signature = signature_element(crypto::sha256(as_bytes(*content)), signer, key);
+  const std::size_t end_tag = content->rfind("</");
+  CHECK(end_tag != std::string::npos);
+  content->insert(end_tag, signature);
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>" + *content;
+}
+
+}  // namespace wattseal::xml

@@ -1,0 +1,12 @@
+// libxml2's parser under guard: text in, tree out, and nothing that a hostile text could make it do
+// instead.
+#pragma once
+#include "xml/native.h"
+
+namespace wattseal::xml {
+
+// `text` has no NUL and at most INT_MAX octets. Refuses xml-malformed, xml-doctype, xml-too-deep,
+// xml-too-many-elements.
+Result<Tree> parse_tree(std::string_view text, const Limits& limits);
+
+}  // namespace wattseal::xml
