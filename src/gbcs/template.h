@@ -78,21 +78,30 @@ class TemplateSet {
 
 Result<Bytes> write_payload(const Template& use_case, const TransformContext& context);
 
+// How a value is written in a request, and so when two texts say the same.
+enum class ReadForm { text, number, decimal, boolean, hex, base64, date_time, time_of_day };
+
 // One value that the payload carries, traced back to the request.
 struct ReadValue {
-  std::string path;   // element path relative to the body element, such as "ReadLogPeriod/StartDateTime" or "Thresholds[2]/@index"
+  // Relative to the body element: "ReadLogPeriod/StartDateTime", "Thresholds[2]/@index", "*/TOUPrice[@index='3']"; "." is the
+  // body element itself and "count(Season)" a number of elements.
+  std::string path;
   std::string value;  // as the request would have written it, canonical
+  ReadForm form = ReadForm::text;
+  bool may_be_absent = false;  // the value is what an absent element means
 };
 struct ReadBack {
   std::vector<ReadValue> values;          // what the request must say
   std::vector<std::string> present;       // elements that must be there (a variant that only exists)
   std::vector<std::string> absent;        // and that must not
   std::vector<std::string> clock_windows; // times the DCC's clock chose, ISO, for the caller to judge
+  std::vector<std::string> unused;        // elements of the request that the use case does not carry
 };
 struct ReadContext {
   Eui64 originator, target;
   OriginatorCounter counter;
   const Facts& facts;
+  std::optional<Eui64> protected_for = {};  // as in TransformContext
 };
 Result<ReadBack> read_payload(const Template& use_case, BytesView payload, const ReadContext& context);
 

@@ -1,0 +1,74 @@
+// Request body -> payload octets: walks a use case's payload with the body at hand. Evaluation is exact integer arithmetic; what
+// does not fit its place is refused with the path of the element (gbcs-value-range), what is not there with gbcs-value-missing.
+#pragma once
+#include <functional>
+
+#include "gbcs/template/ast.h"
+#include "gbcs/template/moment.h"
+
+namespace wattseal::gbcs::gmt {
+
+// The values of expressions, one function a kind.
+class Evaluator {
+ public:
+  Evaluator(const Template& use_case, const TransformContext& context) : use_case_(use_case), context_(context) {}
+
+  Result<Integer> integer(const Expr& expr, const xml::Element& here) const;
+  Result<std::string> text(const Expr& expr, const xml::Element& here) const;
+  Result<Bytes> octets(const Expr& expr, const xml::Element& here) const;
+  Result<bool> boolean(const Expr& expr, const xml::Element& here) const;
+  Result<Moment> moment(const Expr& expr, const xml::Element& here) const;
+
+  const TransformContext& context() const { return context_; }
+  // All elements at a path, in the order of the document.
+  std::vector<const xml::Element*> all(const Path& path, const xml::Element& here) const;
+  void set(int slot, Integer value) { slots_[static_cast<std::size_t>(slot)] = value; }
+  // A refusal whose field names the first request element that `expr` reads, and whose detail the place in the template.
+  Refusal range(const Expr& expr, std::string why) const;
+
+ private:
+  const xml::Element* first(const Path& path, const xml::Element& here) const;
+  bool satisfies(const Step& step, const xml::Element& element) const;
+  void collect(const Path& path, std::size_t depth, const xml::Element& here, bool only_first,
+               std::vector<const xml::Element*>& found) const;
+  Refusal refuse(RuleId rule, int line, std::string field, std::string why) const;
+  Result<Integer> fold(const Expr& expr, const xml::Element& here) const;
+  // The result expression of a map for the subject found; refuses gbcs-value-range when no key is equal.
+  Result<const Expr*> mapped(const Expr& expr, const xml::Element& here) const;
+  Result<const Expr*> chosen(const Expr& expr, const xml::Element& here) const;
+  Result<Bytes> cosem_date(const Expr& expr, const xml::Element& here) const;
+  Result<Bytes> gas_date(const Expr& expr, const xml::Element& here) const;
+  Result<Bytes> big_endian(const Expr& expr, const xml::Element& here) const;
+
+  const Template& use_case_;
+  const TransformContext& context_;
+  Slots slots_{};
+};
+
+// The items of a list with loops and conditions resolved.
+class ListWriter {
+ public:
+  using Emit = std::function<Status(const Node&, const xml::Element&)>;
+  explicit ListWriter(Evaluator& values) : values_(values) {}
+  Status each(const std::vector<Node>& nodes, const xml::Element& here, const Emit& emit);
+
+ protected:
+  Evaluator& values_;
+
+ private:
+  Status one(const Node& node, const xml::Element& here, const Emit& emit);
+  Status for_each(const Node& node, const xml::Element& here, const Emit& emit);
+};
+
+Result<Bytes> write_dlms(const std::vector<Node>& items, Evaluator& values);
+Result<Bytes> write_gbz(const std::vector<Node>& components, Evaluator& values);
+Result<Bytes> write_der(const std::vector<Node>& nodes, Evaluator& values);
+
+// A payload has at most 64 KiB; what grows past it is refused where it happens.
+inline constexpr std::size_t kPayloadOctetsMax = 65'535;
+Status within_payload(const Bytes& octets, const Evaluator& values, const Node& at);
+
+// An integer in `width` octets; refuses gbcs-value-range when it does not fit.
+Result<std::uint64_t> fitting(const Node& node, Integer value, const Evaluator& values);
+
+}  // namespace wattseal::gbcs::gmt
