@@ -54,7 +54,7 @@ struct DateTime {  // as built: "never"
   static Result<DateTime> parse(std::string_view text);
   Bytes encode() const;
   std::string text() const;
-  // The instant, hundredths dropped: nothing for a pattern, for now and never, and when the weekday is not that of the date.
+  // The instant, hundredths dropped: nothing for a pattern, "now" and "never", and when the weekday is not that of the date.
   // An open deviation counts as 0.
   std::optional<UtcTime> utc() const;
   friend bool operator==(const DateTime&, const DateTime&) = default;

@@ -47,7 +47,7 @@ class EmulatedDevice {
   DeviceType type() const;
   // The answers and alerts that leave the device, in order; empty when the message is not for this device or not believed silently.
   std::vector<Bytes> receive(BytesView message);
-  // Time has passed: what commands dated for now happens, and the alerts that say so leave.
+  // Time has passed: changes that commands dated are made, and the alerts that say so leave.
   std::vector<Bytes> tick();
   const std::vector<SecurityLogEntry>& security_log() const;  // the last 1,000
 

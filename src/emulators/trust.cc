@@ -171,7 +171,7 @@ Status TrustStore::Update::read_control(asn1::Reader control) {
         TRY_ASSIGN(asn1::Reader one, list.enter(asn1::kSequence));
         TRY_ASSIGN(const std::uint64_t usage, one.unsigned_integer());
         TRY_ASSIGN(const std::uint64_t value, one.unsigned_integer());
-        if (usage == 1) prepayment_floor = OriginatorCounter(value);
+        if (usage == 0) prepayment_floor = OriginatorCounter(value);
       }
     } else {
       return malformed("the control part has a field that this device does not know");

@@ -38,7 +38,6 @@ class Gateway {
   // One signed DUIS document in, one signed DUIS document out. HTTP status 200 with the response code inside, as DUIS has it; 400 only
   // when the body is no DUIS document at all.
   http::Response serve(ServiceUrl url, const http::Request& request);
-  void add_routes(http::Router& router);  // /api/v1/serviceD, serviceS, serviceT
 
   Status register_endpoint(Eui64 user, const std::string& url, TraceId trace);
 

@@ -26,8 +26,8 @@ struct InventoryEvent {
   std::string event;  // of data/device_states.tsv
   // For "pre-notified" only:
   DeviceType type = DeviceType::esme;
-  Eui64 hub;
-  std::string meter_point, model, variant = "single";
+  Eui64 hub = {};
+  std::string meter_point = {}, model = {}, variant = "single";
 };
 
 class Inventory {

@@ -44,15 +44,6 @@ Gateway::Gateway(const World& world, storage::Store& store, const smki::Registra
 
 Gateway::~Gateway() = default;
 
-void Gateway::add_routes(http::Router& router) {
-  const auto route = [&](const char* path, ServiceUrl url) {
-    router.on("POST", path, [this, url](const http::Request& request) { return serve(url, request); });
-  };
-  route("/api/v1/serviceD", ServiceUrl::non_device);
-  route("/api/v1/serviceS", ServiceUrl::send_command);
-  route("/api/v1/serviceT", ServiceUrl::transform);
-}
-
 Status Gateway::register_endpoint(Eui64 user, const std::string& url, TraceId trace) {
   if (!url.starts_with("http://") && !url.starts_with("https://")) {
     return Refusal{"gateway-endpoint"_rule, "the address starts with neither http:// nor https://", "url"};

@@ -1,0 +1,45 @@
+// The commands of the program `wattseal`, one file each in commands/. Each adds its subcommand to the parser and says in one
+// function what it does; what it returns is the exit code: 0 done, 1 refused or found wanting, 2 used wrongly, 3 the machine failed.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/result.h"
+#include "base/world.h"
+
+namespace wattseal::apps {
+
+inline constexpr int kDone = 0, kRefused = 1, kUsedWrongly = 2, kFailed = 3;
+
+// What every command can use.
+struct Context {
+  const World& world;
+  bool json = false;                     // --json: data as JSON on standard output
+  std::function<void()> wait_for_end;    // until SIGINT or SIGTERM
+  std::function<int()> chosen;           // set by the parser: what to run
+};
+
+void add_demo(CLI::App& app, Context& context);
+void add_up(CLI::App& app, Context& context);
+void add_smki(CLI::App& app, Context& context);
+void add_repository(CLI::App& app, Context& context);
+void add_gbcs(CLI::App& app, Context& context);
+void add_duis(CLI::App& app, Context& context);
+void add_utrn(CLI::App& app, Context& context);
+void add_audit(CLI::App& app, Context& context);
+void add_conformance(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context);
+
+// Reads a file, or standard input for "-". Throws Fault when it cannot.
+std::string read_input(const std::string& file);
+void write_output(const std::string& file, std::string_view content);  // "-": standard output
+// Octets of a message given as raw octets, hexadecimal or base64 text.
+Result<Bytes> read_octets(std::string_view content);
+// Prints a refusal for people or as JSON; returns kRefused.
+int refuse(const Context& context, const Refusal& refusal);
+void print_json(const nlohmann::json& value);
+// "Examples:" and its lines, for --help.
+std::string examples(std::initializer_list<std::string_view> lines);
+
+}  // namespace wattseal::apps

@@ -1,0 +1,22 @@
+// The main job, end to end, through the same code and interfaces that a production deployment uses: ceremony, parties, devices,
+// repository, enrolment, reads, a top-up, critical commands, credential update, refusals, audit.
+#pragma once
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+
+#include "apps/platform.h"
+
+namespace wattseal::apps {
+
+struct DemoOptions {
+  std::size_t premises = 1000;  // 1 to 100,000
+  PlatformOptions platform;
+  std::filesystem::path json;  // where the summary is written; empty: nowhere
+  bool stay = false;           // leave everything running until interrupted
+  bool quiet = false;
+  std::function<void()> wait_for_end;  // blocks until the program is asked to end; used with stay
+};
+// Returns the summary. Throws Fault when a step does not come out as it must, naming it.
+nlohmann::json run_demo(const World& world, const DemoOptions& options);
+
+}  // namespace wattseal::apps

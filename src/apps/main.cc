@@ -1,0 +1,65 @@
+// The program: reads the command line, runs one command, ends with its exit code.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include "apps/commands.h"
+#include "base/fault.h"
+
+namespace {
+
+using namespace wattseal;
+using namespace wattseal::apps;
+
+// SIGINT and SIGTERM are blocked in every thread and taken here by whoever waits for the end. The demo's own threads are made
+// after this, so they inherit the mask.
+sigset_t end_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+void wait_for_end() {
+  const sigset_t signals = end_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  int number = 0;
+  sigwait(&signals, &number);
+}
+
+int run(int count, char** words) {
+  const std::unique_ptr<Clock> clock = system_clock();
+  const std::unique_ptr<Random> random = system_random();
+  const World world{*clock, *random};
+  Context context{world, false, wait_for_end, {}};
+
+  CLI::App app("Wattseal: the trust and messaging platform of Great Britain's smart metering, on one machine", "wattseal");
+  app.set_version_flag("--version", std::string("wattseal ") + WATTSEAL_VERSION);
+  app.set_config("--config", "", "Configuration file (INI or TOML); flags and WATTSEAL_… variables win over it");
+  app.add_flag("--json", context.json, "Print data and refusals as JSON");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer(examples({"wattseal demo --meters 50", "wattseal up --data /var/lib/wattseal", "wattseal gbcs parse message.hex --json", "wattseal demo --help"}));
+  add_demo(app, context);
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsedWrongly;
+  }
+  try {
+    return context.chosen();
+  } catch (const Fault& fault) {
+    fmt::print(stderr, "wattseal: {}\n", fault.what());
+    return kFailed;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "wattseal: unexpected: {}\n", error.what());
+    return kFailed;
+  }
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  ::signal(SIGPIPE, SIG_IGN);
+  return run(count, words);
+}

@@ -1,0 +1,161 @@
+#include "apps/street.h"
+
+#include "apps/platform.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+namespace wattseal::apps {
+namespace {
+
+constexpr std::uint64_t kFirstMpanCore = 200'000'000'000, kFirstMprnCore = 30'000'000;
+constexpr std::size_t kAtOnce = 256;
+
+}  // namespace
+
+Street::Street(const World& world, Workers& workers, std::size_t premises, Eui64 first) : world_(world), workers_(workers) {
+  for (std::size_t i = 0; i < premises; ++i) {
+    const auto id = [&](std::uint64_t offset) { return Eui64::from_number(first.number() + 4 * i + offset); };
+    premises_.push_back({id(0), id(1), id(2), id(3), Mpan::from_core(kFirstMpanCore + i), Mprn::from_core(kFirstMprnCore + i)});
+    constexpr DeviceType kTypes[] = {DeviceType::esme, DeviceType::gsme, DeviceType::chf, DeviceType::gpf};
+    for (std::uint64_t offset = 0; offset < 4; ++offset) {
+      std::unique_ptr<Place> place = std::make_unique<Place>();
+      place->type = kTypes[offset];
+      places_.emplace(id(offset), std::move(place));
+    }
+  }
+}
+
+Street::~Street() { stop(); }
+
+Street::Place& Street::place(Eui64 device) const {
+  const auto found = places_.find(device);
+  CHECK(found != places_.end());
+  return *found->second;
+}
+
+std::vector<Bytes> Street::make_requests() {
+  std::vector<std::pair<Eui64, Place*>> order;
+  for (const Premises& one : premises_) {
+    for (const Eui64 id : {one.esme, one.gsme, one.chf, one.gpf}) order.emplace_back(id, &place(id));
+  }
+  std::vector<Bytes> requests(order.size() * 2);
+  workers_.parallel_for(order.size(), 16, [&](std::size_t begin, std::size_t end) {
+    const std::unique_ptr<crypto::KeyStore> keys = crypto::memory_key_store();  // an emulated device's keys live in its memory
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto& [id, where] = order[i];
+      const Result<crypto::KeyHandle> signing = crypto::generate_one(*keys, id.hex() + ".ds"), agreement = crypto::generate_one(*keys, id.hex() + ".ka");
+      CHECK(signing.ok() && agreement.ok());
+      where->signing = *signing;
+      where->agreement = *agreement;
+      requests[2 * i] = device_request(id, KeyUse::digital_signature, *where->signing);
+      requests[2 * i + 1] = device_request(id, KeyUse::key_agreement, *where->agreement);
+    }
+  });
+  return requests;
+}
+
+Status Street::install(const std::vector<Bytes>& anchors, const std::map<emulators::Cell, Bytes>& meter_cells, const std::map<emulators::Cell, Bytes>& hub_cells) {
+  std::vector<std::pair<Eui64, Place*>> order;
+  for (const auto& [id, where] : places_) order.emplace_back(id, where.get());
+  std::mutex refused_mutex;
+  std::optional<Refusal> refused;
+  workers_.parallel_for(order.size(), 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto& [id, where] = order[i];
+      const bool hub = where->type == DeviceType::chf;
+      Result<std::unique_ptr<emulators::EmulatedDevice>> made =
+          emulators::EmulatedDevice::make(world_, {id, where->type, where->signing, where->agreement, anchors, hub ? hub_cells : meter_cells});
+      if (made.ok()) {
+        where->device = std::move(*made);
+      } else {
+        const std::lock_guard lock(refused_mutex);
+        refused = made.refusal();
+      }
+    }
+  });
+  if (refused) return *refused;
+  return {};
+}
+
+void Street::connect(const std::string& gateway_url) {
+  Result<std::unique_ptr<http::Client>> client = http::Client::open(gateway_url);
+  if (!client.ok()) throw Fault("the gateway's address: " + client.refusal().detail);
+  gateway_ = std::move(*client);
+  pump_ = std::make_unique<Pump>("street", [this] { return bring_back(); }, std::chrono::milliseconds(100));
+  http::ServerOptions options;
+  options.body_octets_max = limit("gbcs_octets_max");
+  http::Router router;
+  router.on("POST", "/wan/v1/devices/*", [this](const http::Request& request) { return receive(request); });
+  server_ = std::make_unique<http::Server>(world_, options, router);
+}
+
+std::string Street::wan_url() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
+
+void Street::stop() {
+  if (server_) server_->stop();
+  if (pump_) pump_->stop();
+}
+
+http::Response Street::receive(const http::Request& request) {
+  const std::optional<Bytes> id = from_hex(std::string_view(request.path).substr(std::string_view("/wan/v1/devices/").size()));
+  const auto found = id && id->size() == 8 ? places_.find(Eui64::from_number(get_be(*id))) : places_.end();
+  if (found == places_.end()) return {.status = 404, .body = "No such device is on this street.\n"};
+  std::vector<Bytes> answers;
+  {
+    const std::lock_guard lock(found->second->mutex);
+    answers = found->second->device->receive(as_bytes(request.body));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    for (Bytes& answer : answers) waiting_.push_back({std::move(answer), request.trace});
+  }
+  pump_->wake();
+  return {.status = 202};
+}
+
+// Answers go back in order; one that the gateway does not take now is tried again.
+bool Street::bring_back() {
+  std::vector<Answer> batch;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::size_t count = std::min(waiting_.size(), kAtOnce);
+    std::move(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count), std::back_inserter(batch));
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    http::Request request;
+    request.method = "POST";
+    request.path = "/wan/v1/messages";
+    request.headers = {{"Content-Type", "application/octet-stream"}};
+    request.body = std::string(as_text(batch[i].message));
+    request.trace = batch[i].trace;
+    try {
+      gateway_->send(request);  // a refusal is the gateway's last word on it
+    } catch (const Fault&) {
+      const std::lock_guard lock(mutex_);
+      waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(i)), std::make_move_iterator(batch.end()));
+      throw;
+    }
+  }
+  return !batch.empty();
+}
+
+emulators::EmulatedDevice::Display Street::display(Eui64 device) const {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  return where.device->display();
+}
+
+std::vector<emulators::SecurityLogEntry> Street::security_log(Eui64 device) const {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  return where.device->security_log();
+}
+
+void Street::consume(Eui64 device, std::uint64_t watt_hours_or_litres) {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  where.device->consume(watt_hours_or_litres);
+}
+
+}  // namespace wattseal::apps
