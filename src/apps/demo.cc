@@ -334,9 +334,14 @@ class Demo {
     supplier_->use_old_signing_key(true);
     const Exchange exchange = critical(request);
     supplier_->use_old_signing_key(false);
-    must(exchange.parsed && exchange.parsed->success, "all credentials replaced " + exchange.rule);
+    must(exchange.parsed && exchange.parsed->success, "all credentials replaced; " + exchange.rule + last_security_entry());
     for (const gbcs::ParsedItem& item : exchange.parsed->items) console_.line(fmt::format("{:<28} {}", item.name, item.value));
     return fmt::format("{}: {} cells updated, authorised by the old key", exchange.parsed->use_case, exchange.parsed->items.size());
+  }
+
+  std::string last_security_entry() const {
+    const std::vector<emulators::SecurityLogEntry> log = street_->security_log(home().esme);
+    return log.empty() ? "" : " the meter noted " + log.back().rule + ": " + log.back().detail;
   }
 
   Exchange critical(const duis::ServiceRequest& request) {

@@ -21,12 +21,19 @@ constexpr std::uint16_t kFirstUpdateCode = 0x0102, kLastUpdateCode = 0x0109;
 constexpr std::size_t kSecurityLogMax = 1000;
 constexpr std::uint64_t kPoundInMillipence = 100'000, kPennyInMillipence = 1000;
 
-bool names_role(std::string_view roles, RemotePartyRole role) {
+// The use case table names roles for most; where it has none, who may ask for the service request may send its command.
+bool may_send(const UseCaseRow& row, RemotePartyRole role) {
+  const auto names = [&row](std::string_view wanted) { return row.roles.find(wanted) != std::string_view::npos; };
+  const ServiceRequestRow* const service = row.roles == "-" ? find_service_request(row.variant) : nullptr;
+  const auto eligible = [service](std::initializer_list<UserRole> users) {
+    return service && std::ranges::any_of(users, [service](UserRole user) { return service->allows_role(user); });
+  };
   switch (role) {
-    case RemotePartyRole::supplier: return roles.find("Supplier") != std::string_view::npos || roles == "See GBCS";
-    case RemotePartyRole::network_operator: return roles.find("Network Operator") != std::string_view::npos;
-    case RemotePartyRole::access_control_broker: return roles.find("Access Control Broker") != std::string_view::npos;
-    case RemotePartyRole::load_controller: return roles.find("Load Controller") != std::string_view::npos;
+    case RemotePartyRole::supplier:
+      return names("Supplier") || row.roles == "See GBCS" || eligible({UserRole::import_supplier, UserRole::gas_supplier, UserRole::export_supplier});
+    case RemotePartyRole::network_operator: return names("Network Operator") || eligible({UserRole::electricity_distributor, UserRole::gas_transporter});
+    case RemotePartyRole::access_control_broker: return names("Access Control Broker") || (row.roles == "-" && row.protection_class == "dcc-signed");
+    case RemotePartyRole::load_controller: return names("Load Controller");
     default: return false;
   }
 }
@@ -161,7 +168,7 @@ struct EmulatedDevice::State {
     if (!row) return Refusal{"device-code"_rule, "message code " + command.code.text(), "message code"};
     const std::optional<RemotePartyRole> role = trust.role_of(command.originator);
     if (!role) return Refusal{"device-originator"_rule, command.originator.text() + " is in no cell", "originator"};
-    if (!names_role(row->roles, *role)) return Refusal{"device-role"_rule, std::string(name(*role)) + " may not send " + std::string(row->use_case), "originator"};
+    if (!may_send(*row, *role)) return Refusal{"device-role"_rule, std::string(name(*role)) + " may not send " + std::string(row->use_case), "originator"};
     TRY(check_counter(command, *row));
     TRY(check_protection(command, *row, *role));
     return Accepted{row, *role};

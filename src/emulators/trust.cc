@@ -10,6 +10,18 @@ constexpr unsigned kSuccess = 0, kBadCertificate = 5, kTrustAnchorNotFound = 25;
 constexpr unsigned kSupplierBySupplier = 2;
 constexpr std::uint16_t kFirstUpdateCode = 0x0102;  // replacement mode 2; codes and modes run parallel
 
+// Who authorises which replacement mode; the others need the recovery or contingency key. Source: spec/smki.md 6.3.
+std::optional<RemotePartyRole> role_of_mode(unsigned mode) {
+  switch (mode) {
+    case kSupplierBySupplier: return RemotePartyRole::supplier;
+    case 3: return RemotePartyRole::network_operator;
+    case 4: return RemotePartyRole::access_control_broker;
+    case 5: return RemotePartyRole::wan_provider;
+    case 6: return RemotePartyRole::transitional_cos;
+    default: return std::nullopt;
+  }
+}
+
 Refusal malformed(std::string detail) { return {"device-update"_rule, std::move(detail)}; }
 Refusal bad_credential(std::string detail) { return {"device-credentials"_rule, std::move(detail)}; }
 
@@ -238,6 +250,7 @@ Result<TrustStore::Outcome> TrustStore::update(const gbcs::Message& command, Rem
   TRY_ASSIGN(const Update update, read_update(command.payload));
   const unsigned expected_mode = command.code.number() - kFirstUpdateCode + kSupplierBySupplier;
   if (update.mode != expected_mode) return malformed("mode " + std::to_string(update.mode) + " does not belong to message code " + command.code.text());
+  if (role_of_mode(update.mode) != sender) return malformed("mode " + std::to_string(update.mode) + " is not for a " + std::string(name(sender)));
   if (update.authoriser.role != sender || update.counter != command.counter) return malformed("the authoriser or the counter is not that of the header");
   Outcome outcome;
   asn1::Writer writer;
