@@ -113,6 +113,31 @@ struct Waiting {
   std::vector<std::pair<std::uint32_t, Bytes>> rows;
 };
 
+// The oldest waiting rows of one batch.
+Waiting waiting_rows(const storage::Reader& reader, BytesView from, std::size_t rows_max) {
+  Waiting waiting;
+  reader.scan(tables::batch_requests, from, {}, [&](BytesView key, BytesView request) {
+    if (waiting.rows.empty()) waiting.batch = batch_of(key);
+    if (batch_of(key) != waiting.batch) return false;
+    waiting.rows.emplace_back(row_of(key), to_bytes(request));
+    return waiting.rows.size() < rows_max;
+  });
+  return waiting;
+}
+
+std::vector<Decision> judge_all(Workers& workers, const Waiting& waiting, const Party& subscriber, const storage::Reader& reader) {
+  std::vector<Decision> judged(waiting.rows.size());
+  workers.parallel_for(judged.size(), 32, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      Result<Decision> result = judge(waiting.rows[i].second, subscriber, reader);
+      if (result.ok()) judged[i] = std::move(*result);
+      else judged[i].refusal = result.refusal();
+      judged[i].row = waiting.rows[i].first;
+    }
+  });
+  return judged;
+}
+
 }  // namespace
 
 std::string_view text(RowState state) {
@@ -197,13 +222,7 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
 }
 
 std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
-  Waiting waiting;
-  store_.scan(tables::batch_requests, cursor_, {}, [&](BytesView key, BytesView request) {
-    if (waiting.rows.empty()) waiting.batch = batch_of(key);
-    if (batch_of(key) != waiting.batch) return false;
-    waiting.rows.emplace_back(row_of(key), to_bytes(request));
-    return waiting.rows.size() < rows_max;
-  });
+  Waiting waiting = waiting_rows(store_, cursor_, rows_max);
   if (waiting.rows.empty()) return 0;
 
   const Bytes decisions_key = part_key(waiting.batch, kDecisions);
@@ -213,19 +232,7 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
   const Result<Party> subscriber = party(decisions.subscriber);
   CHECK(subscriber.ok());  // submit() asked for it and parties are never removed
 
-  std::vector<Decision> judged(waiting.rows.size());
-  workers_.parallel_for(judged.size(), 32, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      Result<Decision> result = judge(waiting.rows[i].second, *subscriber, store_);
-      if (result.ok()) {
-        judged[i] = std::move(*result);
-      } else {
-        judged[i].refusal = result.refusal();
-      }
-      judged[i].row = waiting.rows[i].first;
-    }
-  });
-
+  std::vector<Decision> judged = judge_all(workers_, waiting, *subscriber, store_);
   const UtcTime now = world_.now();
   storage::Batch batch;
   std::vector<AuthorisedRow> authorised;
