@@ -32,6 +32,8 @@ class ReferenceFacts final : public gbcs::Facts {
   ReferenceFacts(const json& context, const std::string& name) : context_(context), name_(name) {}
   std::string type_text(Eui64 device) const { return context_["_defaults"]["devices"].value(device.hex(), ""); }
   Result<int> device_type_code(Eui64 device) const override {
+    const json own = context_.value(name_, json::object());
+    if (own.contains("other_device_type")) return own["other_device_type"].get<int>();
     const std::optional<DeviceType> type = device_type(type_text(device));
     if (!type) return Refusal{"gbcs-fact-missing"_rule, "the reference data does not know " + device.text()};
     return gbcs_type_code(*type);
@@ -115,6 +117,9 @@ class Run {
     const gbcs::TransformContext context{body->children.front(), wanted_message.originator, wanted_message.target, wanted_message.counter, *now, facts, protected_for};
     TRY_ASSIGN(const gbcs::Template* const use_case,
                gbcs::TemplateSet::built_in()->select(header->child("ServiceReferenceVariant")->trimmed(), facts.type_text(wanted_message.target), context));
+    if (gbcs::view(*use_case).use_case != use_case_of(name)) {
+      return Refusal{"apps-vectors"_rule, "there is no template of this use case; " + gbcs::view(*use_case).use_case + " is chosen"};
+    }
     TRY_ASSIGN(const Bytes payload, gbcs::write_payload(*use_case, context));
     gbcs::Message made = wanted_message;
     made.payload = payload;
