@@ -167,6 +167,7 @@ struct Platform::State {
     http::ServerOptions server;
     server.port = port;
     server.threads = kServiceThreads;
+    server.tls = options.tls;
     server.body_octets_max = limit("request_octets_max") + 65536;  // the service itself refuses what is larger, by name
     return std::make_unique<http::Server>(world, server, metrics.timed(name, std::move(router)));
   }
@@ -320,11 +321,13 @@ void Platform::set_wan_url(const std::string& url) {
 void Platform::stop() { state_->stop(); }
 
 namespace {
-std::string local(const std::unique_ptr<http::Server>& server) { return "http://127.0.0.1:" + std::to_string(server->port()); }
+std::string local(const PlatformOptions& options, const std::unique_ptr<http::Server>& server) {
+  return (options.tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(server->port());
+}
 }  // namespace
-std::string Platform::smki_url() const { return local(state_->smki_server); }
-std::string Platform::repository_url() const { return local(state_->repository_server); }
-std::string Platform::gateway_url() const { return local(state_->gateway_server); }
+std::string Platform::smki_url() const { return local(state_->options, state_->smki_server); }
+std::string Platform::repository_url() const { return local(state_->options, state_->repository_server); }
+std::string Platform::gateway_url() const { return local(state_->options, state_->gateway_server); }
 storage::Store& Platform::store() { return *state_->store; }
 smki::RegistrationAuthority& Platform::registration_authority() { return state_->authority; }
 smki::CertificationAuthority& Platform::certification_authority() { return *state_->ca; }

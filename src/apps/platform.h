@@ -22,6 +22,7 @@ struct PlatformOptions {
   Environment environment = Environment::test;
   std::uint16_t smki_port = 0, repository_port = 0, gateway_port = 0;  // 0: any free one
   std::string wan_url;                                                 // where devices are; settable later
+  std::optional<http::Tls> tls = {};                                   // of all servers; without: plain HTTP on loopback
 };
 
 // Identities of the DCC's own roles. The range is allotted to the party "dcc".

@@ -144,6 +144,13 @@ std::string ServiceUser::signed_document(const duis::ServiceRequest& request) co
   return *document;
 }
 
+std::string ServiceUser::signed_pre_command(const duis::ServiceRequest& request, BytesView pre_command) const {
+  Result<gbcs::Message> message = gbcs::decode(pre_command);
+  CHECK(message.ok());
+  gbcs::sign(*message, *keys_->signing);
+  return signed_document(duis::with_signed_pre_command(request, 5, gbcs::encode(*message)));
+}
+
 // ---- the DCC's answers
 
 Status ServiceUser::check_dcc_signature(const xml::Document& document) const {

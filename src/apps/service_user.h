@@ -75,6 +75,8 @@ class ServiceUser {
 
   Result<gbcs::ParsedMessage> parse(const gbcs::Message& message) const;  // verifies MAC or signature first
   std::string signed_document(const duis::ServiceRequest& request) const;
+  // The document that carries the Pre-Command signed. CHECKs that it is one.
+  std::string signed_pre_command(const duis::ServiceRequest& request, BytesView pre_command) const;
 
  private:
   struct Keys;

@@ -1,0 +1,45 @@
+// What the benchmarks share: timing, results, a street of premises on an embedded store.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "apps/platform.h"
+
+namespace wattseal::bench {
+
+struct Measured {
+  std::string name;
+  double value = 0;
+  std::string unit;
+  double limit = 0;  // what the machine could do, measured in the same run
+  std::string limit_is, conditions;
+};
+using Results = std::vector<Measured>;
+
+struct Bench {
+  const World& world;
+  std::filesystem::path folder;  // scratch, on the disk that is measured
+  unsigned cores = 2;
+
+  // Seconds that `work` takes.
+  double seconds(const std::function<void()>& work) const;
+  // Repeats `work(i)` on `threads` threads until `count` are done; returns how many a second.
+  double rate(std::size_t count, unsigned threads, const std::function<void(std::size_t)>& work) const;
+};
+
+// Rates of one core: OpenSSL's ECDSA P-256 and the disk's fsync.
+struct RawLimits {
+  double signatures = 0, verifications = 0, syncs = 0;
+};
+RawLimits measure_raw_limits(const Bench& bench);
+
+void issue_batch(const Bench& bench, Results& results);
+void issue_single_https(const Bench& bench, Results& results);
+void repository_lookup(const Bench& bench, Results& results);
+void gateway_noncritical(const Bench& bench, Results& results);
+void gateway_critical(const Bench& bench, Results& results);
+void parse(const Bench& bench, Results& results);
+
+}  // namespace wattseal::bench
