@@ -21,7 +21,8 @@ double Bench::seconds(const std::function<void()>& work) const {
   return static_cast<double>(world.clock.monotonic_microseconds() - start) / 1e6;
 }
 
-double Bench::rate(std::size_t count, unsigned threads, const std::function<void(std::size_t)>& work) const {
+double Bench::rate(std::size_t count, unsigned threads,
+                   const std::function<void(std::size_t)>& work) const {
   std::atomic<std::size_t> next = 0;
   const double taken = seconds([&] {
     std::vector<std::thread> all;
@@ -43,11 +44,14 @@ RawLimits measure_raw_limits(const Bench& bench) {
   const crypto::Signature signature = (*key)->sign(digest);
   constexpr std::size_t kCount = 8000;
   limits.signatures = bench.rate(kCount, 1, [&](std::size_t) { (*key)->sign(digest); });
-  limits.verifications = bench.rate(kCount, 1, [&](std::size_t) { crypto::verify((*key)->public_point(), digest, signature); });
+  limits.verifications = bench.rate(
+      kCount, 1, [&](std::size_t) { crypto::verify((*key)->public_point(), digest, signature); });
   const int file = ::open((bench.folder / "sync").c_str(), O_RDWR | O_CREAT, 0600);
   const std::string block(4096, 'x');
   limits.syncs = bench.rate(300, 1, [&](std::size_t) {
-    if (::pwrite(file, block.data(), block.size(), 0) != static_cast<ssize_t>(block.size()) || ::fdatasync(file) != 0) throw Fault("the disk does not write");
+    if (::pwrite(file, block.data(), block.size(), 0) != static_cast<ssize_t>(block.size()) ||
+        ::fdatasync(file) != 0)
+      throw Fault("the disk does not write");
   });
   ::close(file);
   return limits;
@@ -59,13 +63,23 @@ struct Row {
   const char* name;
   void (*run)(const Bench&, Results&);
 };
-constexpr Row kRows[] = {{"issue_batch", issue_batch},           {"issue_single_https", issue_single_https}, {"repository_lookup", repository_lookup},
-                         {"gateway_noncritical", gateway_noncritical}, {"gateway_critical", gateway_critical},     {"parse", parse}};
+constexpr Row kRows[] = {{"issue_batch", issue_batch},
+                         {"issue_single_https", issue_single_https},
+                         {"repository_lookup", repository_lookup},
+                         {"gateway_noncritical", gateway_noncritical},
+                         {"gateway_critical", gateway_critical},
+                         {"parse", parse}};
 
 nlohmann::json to_json(const Results& results) {
   nlohmann::json list = nlohmann::json::array();
   for (const Measured& one : results) {
-    list.push_back({{"name", one.name}, {"value", one.value}, {"unit", one.unit}, {"limit", one.limit}, {"ratio", one.limit > 0 ? one.value / one.limit : 0}, {"limit_is", one.limit_is}, {"conditions", one.conditions}});
+    list.push_back({{"name", one.name},
+                    {"value", one.value},
+                    {"unit", one.unit},
+                    {"limit", one.limit},
+                    {"ratio", one.limit > 0 ? one.value / one.limit : 0},
+                    {"limit_is", one.limit_is},
+                    {"conditions", one.conditions}});
   }
   return list;
 }
@@ -73,7 +87,9 @@ nlohmann::json to_json(const Results& results) {
 int run(int count, char** words) {
   log::set_level(log::Level::off);
   std::string only, json_file, data;
-  CLI::App app("Ratios of what the services do to what this machine could do, measured in the same run", "bench");
+  CLI::App app(
+      "Ratios of what the services do to what this machine could do, measured in the same run",
+      "bench");
   app.add_option("--only", only, "Only this benchmark");
   app.add_option("--json", json_file, "Write the results to this file, too");
   app.add_option("--data", data, "Folder on the disk to be measured; default: a temporary one");
@@ -81,12 +97,15 @@ int run(int count, char** words) {
   const std::unique_ptr<Clock> clock = system_clock();
   const std::unique_ptr<Random> random = system_random();
   const World world{*clock, *random};
-  const std::filesystem::path folder = (data.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(data)) / ("wattseal-bench-" + std::to_string(::getpid()));
+  const std::filesystem::path folder =
+      (data.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(data)) /
+      ("wattseal-bench-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   const Bench bench{world, folder, std::max(1u, std::thread::hardware_concurrency())};
   Results results;
   bool found = false;
-  fmt::print("{:<22}{:>12} {:<16}{:>12} {:>7}  {}\n", "name", "value", "unit", "limit", "ratio", "the limit is");
+  fmt::print("{:<22}{:>12} {:<16}{:>12} {:>7}  {}\n", "name", "value", "unit", "limit", "ratio",
+             "the limit is");
   for (const Row& row : kRows) {
     if (!only.empty() && only != row.name) continue;
     found = true;
@@ -94,7 +113,8 @@ int run(int count, char** words) {
     row.run(bench, results);
     for (std::size_t i = before; i < results.size(); ++i) {
       const Measured& one = results[i];
-      fmt::print("{:<22}{:>12.0f} {:<16}{:>12.0f} {:>7.2f}  {}\n", one.name, one.value, one.unit, one.limit, one.limit > 0 ? one.value / one.limit : 0, one.limit_is);
+      fmt::print("{:<22}{:>12.0f} {:<16}{:>12.0f} {:>7.2f}  {}\n", one.name, one.value, one.unit,
+                 one.limit, one.limit > 0 ? one.value / one.limit : 0, one.limit_is);
     }
     std::fflush(stdout);
   }

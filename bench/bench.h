@@ -26,7 +26,8 @@ struct Bench {
   // Seconds that `work` takes.
   double seconds(const std::function<void()>& work) const;
   // Repeats `work(i)` on `threads` threads until `count` are done; returns how many a second.
-  double rate(std::size_t count, unsigned threads, const std::function<void(std::size_t)>& work) const;
+  double rate(std::size_t count, unsigned threads,
+              const std::function<void(std::size_t)>& work) const;
 };
 
 // Rates of one core: OpenSSL's ECDSA P-256 and the disk's fsync.

@@ -10,7 +10,8 @@
 namespace wattseal::bench {
 namespace {
 
-constexpr Eui64 kMaker = Eui64::from_number(0x9057530000050000), kFirst = Eui64::from_number(0x0057530000000000);
+constexpr Eui64 kMaker = Eui64::from_number(0x9057530000050000),
+                kFirst = Eui64::from_number(0x0057530000000000);
 
 template <typename T>
 T must(Result<T> result) {
@@ -21,7 +22,8 @@ void must_succeed(const Status& status) {
   if (!status.ok()) throw Fault(status.refusal().detail);
 }
 
-std::unique_ptr<apps::Platform> open_platform(const Bench& bench, const std::string& name, std::optional<http::Tls> tls) {
+std::unique_ptr<apps::Platform> open_platform(const Bench& bench, const std::string& name,
+                                              std::optional<http::Tls> tls) {
   apps::PlatformOptions options;
   options.data = bench.folder / name;
   options.key_store = "file";
@@ -29,7 +31,13 @@ std::unique_ptr<apps::Platform> open_platform(const Bench& bench, const std::str
   std::unique_ptr<apps::Platform> platform = must(apps::Platform::create(bench.world, options));
   must(platform->run_ceremony());
   must_succeed(platform->start_smki());
-  must_succeed(platform->registration_authority().register_party({kMaker, "Elm", "manufacturer", {}, {{kFirst, Eui64::from_number(kFirst.number() + 999'999)}}}, {}));
+  must_succeed(platform->registration_authority().register_party(
+      {kMaker,
+       "Elm",
+       "manufacturer",
+       {},
+       {{kFirst, Eui64::from_number(kFirst.number() + 999'999)}}},
+      {}));
   return platform;
 }
 
@@ -39,9 +47,11 @@ std::vector<Bytes> make_requests(const Bench& bench, std::size_t premises, std::
   return street.make_requests();
 }
 
-// The bare loop: parse, verify, build, sign, commit; nothing else, in as many threads as there are cores.
+// The bare loop: parse, verify, build, sign, commit; nothing else, in as many threads as there are
+// cores.
 double bare_loop(const Bench& bench, const std::vector<Bytes>& requests) {
-  const std::unique_ptr<storage::Store> store = must(storage::open_rocksdb_store(bench.folder / ("bare" + std::to_string(requests.size()))));
+  const std::unique_ptr<storage::Store> store =
+      must(storage::open_rocksdb_store(bench.folder / ("bare" + std::to_string(requests.size()))));
   const std::unique_ptr<crypto::KeyStore> keys = crypto::memory_key_store();
   const crypto::KeyHandle issuer = must(crypto::generate_one(*keys, "issuer"));
   constexpr std::size_t kChunk = 1024;
@@ -53,15 +63,18 @@ double bare_loop(const Bench& bench, const std::vector<Bytes>& requests) {
       std::vector<Bytes> certificates(count);
       workers.parallel_for(count, 16, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
-          const Result<x509::CertificationRequest> request = x509::parse_request(requests[first + i]);
+          const Result<x509::CertificationRequest> request =
+              x509::parse_request(requests[first + i]);
           if (!request.ok() || !x509::proves_possession(*request)) throw Fault("a request is bad");
           x509::TbsCertificate tbs;
-          tbs.serial = must(CertificateSerial::from_octets(BytesView(x509::key_identifier(request->key))));
+          tbs.serial =
+              must(CertificateSerial::from_octets(BytesView(x509::key_identifier(request->key))));
           tbs.not_before = tbs.not_after = bench.world.now();
           tbs.key = request->key;
           tbs.extensions = request->extensions;
           const Bytes octets = x509::encode_tbs(tbs);
-          certificates[i] = x509::assemble_certificate(octets, issuer->sign(crypto::sha256(octets)));
+          certificates[i] =
+              x509::assemble_certificate(octets, issuer->sign(crypto::sha256(octets)));
         }
       });
       storage::Batch batch;
@@ -76,11 +89,14 @@ double bare_loop(const Bench& bench, const std::vector<Bytes>& requests) {
   return static_cast<double>(requests.size()) / taken;
 }
 
-// A certificate for 127.0.0.1, made by the openssl command: what a TLS server needs is none of our profiles.
+// A certificate for 127.0.0.1, made by the openssl command: what a TLS server needs is none of our
+// profiles.
 http::Tls make_tls(const Bench& bench) {
   const std::string base = (bench.folder / "tls").string();
-  const std::string command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + base + ".key -out " + base +
-                              ".pem -days 2 -subj /CN=bench -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1";
+  const std::string command =
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + base +
+      ".key -out " + base +
+      ".pem -days 2 -subj /CN=bench -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1";
   if (std::system(command.c_str()) != 0) throw Fault("the openssl command is missing");
   return {base + ".pem", base + ".key", {}};
 }
@@ -92,12 +108,17 @@ void issue_batch(const Bench& bench, Results& results) {
   const double limit = bare_loop(bench, requests);
   const std::unique_ptr<apps::Platform> platform = open_platform(bench, "issue", {});
   const double taken = bench.seconds([&] {
-    const smki::BatchId batch = must(platform->registration_authority().submit({kMaker, requests, {}}));
+    const smki::BatchId batch =
+        must(platform->registration_authority().submit({kMaker, requests, {}}));
     platform->wake();
-    if (!platform->wait_for(batch, std::chrono::seconds(120))) throw Fault("the batch was not done in two minutes");
+    if (!platform->wait_for(batch, std::chrono::seconds(120)))
+      throw Fault("the batch was not done in two minutes");
   });
-  results.push_back({"issue_batch", static_cast<double>(requests.size()) / taken, "certificates/s", limit, "bare parse-verify-build-sign-commit loop",
-                     std::to_string(requests.size()) + " requests, file keys, RocksDB, submitted to published, " + std::to_string(bench.cores) + " cores"});
+  results.push_back({"issue_batch", static_cast<double>(requests.size()) / taken, "certificates/s",
+                     limit, "bare parse-verify-build-sign-commit loop",
+                     std::to_string(requests.size()) +
+                         " requests, file keys, RocksDB, submitted to published, " +
+                         std::to_string(bench.cores) + " cores"});
 }
 
 void issue_single_https(const Bench& bench, Results& results) {
@@ -109,7 +130,8 @@ void issue_single_https(const Bench& bench, Results& results) {
   std::vector<std::unique_ptr<http::Client>> clients;
   http::ClientOptions options;
   options.trusted_ca = tls.certificate_chain;
-  for (unsigned i = 0; i < kClients; ++i) clients.push_back(must(http::Client::open(platform->smki_url(), options)));
+  for (unsigned i = 0; i < kClients; ++i)
+    clients.push_back(must(http::Client::open(platform->smki_url(), options)));
   std::atomic<unsigned> next_client = 0;
   const double rate = bench.rate(requests.size(), kClients, [&](std::size_t i) {
     thread_local const unsigned mine = next_client++;
@@ -120,17 +142,22 @@ void issue_single_https(const Bench& bench, Results& results) {
     request.body = std::string(as_text(requests[i]));
     if (clients[mine]->send(request).status != 200) throw Fault("a single request was refused");
   });
-  results.push_back({"issue_single_https", rate, "certificates/s", limit, "bare parse-verify-build-sign-commit loop in chunks of 1,024",
-                     std::to_string(kClients) + " TLS clients with kept connections, one request each at a time, answered when published"});
+  results.push_back({"issue_single_https", rate, "certificates/s", limit,
+                     "bare parse-verify-build-sign-commit loop in chunks of 1,024",
+                     std::to_string(kClients) + " TLS clients with kept connections, one request "
+                                                "each at a time, answered when published"});
 }
 
 void repository_lookup(const Bench& bench, Results& results) {
   const std::unique_ptr<apps::Platform> platform = open_platform(bench, "lookup", {});
-  const smki::BatchId batch = must(platform->registration_authority().submit({kMaker, make_requests(bench, 1000, 200'000), {}}));
+  const smki::BatchId batch = must(
+      platform->registration_authority().submit({kMaker, make_requests(bench, 1000, 200'000), {}}));
   platform->wake();
-  if (!platform->wait_for(batch, std::chrono::seconds(60))) throw Fault("the batch was not done in a minute");
+  if (!platform->wait_for(batch, std::chrono::seconds(60)))
+    throw Fault("the batch was not done in a minute");
   const unsigned clients = 2 * bench.cores;
-  const auto get_rate = [&](const std::string& url, const std::function<std::string(std::size_t)>& path) {
+  const auto get_rate = [&](const std::string& url,
+                            const std::function<std::string(std::size_t)>& path) {
     return bench.rate(clients, clients, [&](std::size_t client) {
       const std::unique_ptr<http::Client> connection = must(http::Client::open(url));
       for (std::size_t i = 0; i < 5000; ++i) {
@@ -139,15 +166,21 @@ void repository_lookup(const Bench& bench, Results& results) {
     }) * 5000;
   };
   const auto look_up = [](std::size_t i) {
-    return "/api/v1/certificates?latest=KA&device=" + Eui64::from_number(kFirst.number() + 200'000 + 4 * (i * 7919 % 1000)).text();
+    return "/api/v1/certificates?latest=KA&device=" +
+           Eui64::from_number(kFirst.number() + 200'000 + 4 * (i * 7919 % 1000)).text();
   };
-  const std::string body = must(http::Client::open(platform->repository_url()))->get(look_up(0)).body;
+  const std::string body =
+      must(http::Client::open(platform->repository_url()))->get(look_up(0)).body;
   http::ServerOptions options;
   options.threads = 16;
-  http::Server floor(bench.world, options, [&](const http::Request&) { return http::Response{.status = 200, .content_type = "application/json", .body = body}; });
+  http::Server floor(bench.world, options, [&](const http::Request&) {
+    return http::Response{.status = 200, .content_type = "application/json", .body = body};
+  });
   const double limit = get_rate("http://127.0.0.1:" + std::to_string(floor.port()), look_up);
-  results.push_back({"repository_lookup", get_rate(platform->repository_url(), look_up), "look-ups/s", limit, "the same server with a constant answer of the same size",
-                     std::to_string(clients) + " HTTP clients on the same machine, 8,000 certificates, RocksDB"});
+  results.push_back(
+      {"repository_lookup", get_rate(platform->repository_url(), look_up), "look-ups/s", limit,
+       "the same server with a constant answer of the same size",
+       std::to_string(clients) + " HTTP clients on the same machine, 8,000 certificates, RocksDB"});
 }
 
 }  // namespace wattseal::bench

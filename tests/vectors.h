@@ -1,5 +1,5 @@
-// Where third-party vectors are: WATTSEAL_VECTORS, else ../shared/vectors beside the checkout. A test that needs them skips
-// visibly when they are absent; ctest's summary counts such tests.
+// Where third-party vectors are: WATTSEAL_VECTORS, else ../shared/vectors beside the checkout. A
+// test that needs them skips visibly when they are absent; ctest's summary counts such tests.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ inline Bytes read_hex(const std::filesystem::path& file) {
 
 }  // namespace wattseal::test
 
-#define WATTSEAL_NEEDS_VECTORS(folder)                                                        \
-  const std::optional<std::filesystem::path> found_vectors_ = ::wattseal::test::vectors();    \
-  if (!found_vectors_) GTEST_SKIP() << "third-party vectors are absent (WATTSEAL_VECTORS)";   \
+#define WATTSEAL_NEEDS_VECTORS(folder)                                                      \
+  const std::optional<std::filesystem::path> found_vectors_ = ::wattseal::test::vectors();  \
+  if (!found_vectors_) GTEST_SKIP() << "third-party vectors are absent (WATTSEAL_VECTORS)"; \
   const std::filesystem::path folder = *found_vectors_

@@ -13,7 +13,8 @@
 namespace wattseal::apps {
 
 std::string read_input(const std::string& file) {
-  if (file == "-") return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  if (file == "-")
+    return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
   std::ifstream in(file, std::ios::binary);
   if (!in) throw Fault("cannot read " + file);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -32,7 +33,9 @@ void write_output(const std::string& file, std::string_view content) {
 }
 
 Result<Bytes> read_octets(std::string_view content) {
-  const bool text = std::ranges::all_of(content, [](char c) { return c == '\n' || c == '\r' || c == '\t' || (c >= ' ' && c <= '~'); });
+  const bool text = std::ranges::all_of(content, [](char c) {
+    return c == '\n' || c == '\r' || c == '\t' || (c >= ' ' && c <= '~');
+  });
   if (!text) return to_bytes(as_bytes(content));
   std::string digits;
   for (const char c : content) {
@@ -46,7 +49,11 @@ Result<Bytes> read_octets(std::string_view content) {
 int refuse(const Context& context, const Refusal& refusal) {
   const RuleRow& row = rule_row(refusal.rule);
   if (context.json) {
-    print_json({{"rule", refusal.rule.text()}, {"explanation", row.explanation}, {"found", refusal.detail}, {"field", refusal.field}, {"fix", row.fix}});
+    print_json({{"rule", refusal.rule.text()},
+                {"explanation", row.explanation},
+                {"found", refusal.detail},
+                {"field", refusal.field},
+                {"fix", row.fix}});
   } else {
     fmt::print(stderr, "{}\n", explain(refusal));
   }

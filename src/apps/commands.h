@@ -1,5 +1,6 @@
-// The commands of the program `wattseal`, one file each in commands/. Each adds its subcommand to the parser and says in one
-// function what it does; what it returns is the exit code: 0 done, 1 refused or found wanting, 2 used wrongly, 3 the machine failed.
+// The commands of the program `wattseal`, one file each in commands/. Each adds its subcommand to
+// the parser and says in one function what it does; what it returns is the exit code: 0 done, 1
+// refused or found wanting, 2 used wrongly, 3 the machine failed.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <functional>
@@ -15,9 +16,9 @@ inline constexpr int kDone = 0, kRefused = 1, kUsedWrongly = 2, kFailed = 3;
 // What every command can use.
 struct Context {
   const World& world;
-  bool json = false;                     // --json: data as JSON on standard output
-  std::function<void()> wait_for_end;    // until SIGINT or SIGTERM
-  std::function<int()> chosen;           // set by the parser: what to run
+  bool json = false;                   // --json: data as JSON on standard output
+  std::function<void()> wait_for_end;  // until SIGINT or SIGTERM
+  std::function<int()> chosen;         // set by the parser: what to run
 };
 
 void add_demo(CLI::App& app, Context& context);

@@ -15,9 +15,14 @@ constexpr std::size_t kBar = 30;
 }  // namespace
 
 Console::Console(const World& world, bool quiet)
-    : world_(world), quiet_(quiet), terminal_(::isatty(STDOUT_FILENO) == 1), start_(world.clock.monotonic_microseconds()) {}
+    : world_(world),
+      quiet_(quiet),
+      terminal_(::isatty(STDOUT_FILENO) == 1),
+      start_(world.clock.monotonic_microseconds()) {}
 
-double Console::seconds_since_start() const { return static_cast<double>(world_.clock.monotonic_microseconds() - start_) / 1e6; }
+double Console::seconds_since_start() const {
+  return static_cast<double>(world_.clock.monotonic_microseconds() - start_) / 1e6;
+}
 
 void Console::clear() {
   if (terminal_ && !quiet_) fmt::print("\r\033[K");
@@ -46,8 +51,10 @@ void Console::progress(std::uint64_t done, std::uint64_t total) {
   if (total == 0) {
     fmt::print("{:2}  {} …", steps_.size() + 1, running_);
   } else {
-    const std::size_t full = static_cast<std::size_t>(std::min<std::uint64_t>(kBar * done / total, kBar));
-    fmt::print("{:2}  {:<22} [{}{}] {} of {}", steps_.size() + 1, running_, std::string(full, '='), std::string(kBar - full, ' '), with_thousands(done), with_thousands(total));
+    const std::size_t full =
+        static_cast<std::size_t>(std::min<std::uint64_t>(kBar * done / total, kBar));
+    fmt::print("{:2}  {:<22} [{}{}] {} of {}", steps_.size() + 1, running_, std::string(full, '='),
+               std::string(kBar - full, ' '), with_thousands(done), with_thousands(total));
   }
   std::fflush(stdout);
 }
@@ -66,9 +73,11 @@ std::string table(const std::vector<std::pair<std::string, std::string>>& rows) 
     left = std::max(left, name.size());
     right = std::max(right, value.size());
   }
-  const std::string rule = "+" + std::string(left + 2, '-') + "+" + std::string(right + 2, '-') + "+\n";
+  const std::string rule =
+      "+" + std::string(left + 2, '-') + "+" + std::string(right + 2, '-') + "+\n";
   std::string out = rule;
-  for (const auto& [name, value] : rows) out += fmt::format("| {:<{}} | {:>{}} |\n", name, left, value, right);
+  for (const auto& [name, value] : rows)
+    out += fmt::format("| {:<{}} | {:>{}} |\n", name, left, value, right);
   return out + rule;
 }
 

@@ -1,5 +1,6 @@
-// What a person watches: numbered steps with their times, a progress bar while one runs, a table at the end. On a terminal the bar
-// moves; elsewhere only finished steps are printed. One thread at a time.
+// What a person watches: numbered steps with their times, a progress bar while one runs, a table at
+// the end. On a terminal the bar moves; elsewhere only finished steps are printed. One thread at a
+// time.
 #pragma once
 #include <cstdint>
 #include <functional>

@@ -16,7 +16,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kSupplierA = 0x9057530000010000, kSupplierB = 0x9057530000020000, kNetwork = 0x9057530000030000, kAgent = 0x9057530000040000,
+constexpr std::uint64_t kSupplierA = 0x9057530000010000, kSupplierB = 0x9057530000020000,
+                        kNetwork = 0x9057530000030000, kAgent = 0x9057530000040000,
                         kManufacturer = 0x9057530000050000;
 constexpr Eui64 kFirstDevice = Eui64::from_number(0x0057530000000000);
 constexpr std::size_t kLookUpsMax = 1000, kReadsMax = 1000, kPremisesPerEvent = 50;
@@ -35,8 +36,12 @@ void must_succeed(const Status& status, const std::string& what) {
   if (!status.ok()) throw Fault(what + ": " + explain(status.refusal()));
 }
 
-xml::Element leaf(std::string name, std::string text = {}) { return {std::string(duis::kNamespace), std::move(name), {}, std::move(text), {}}; }
-xml::Element node(std::string name, std::vector<xml::Element> children) { return {std::string(duis::kNamespace), std::move(name), {}, {}, std::move(children)}; }
+xml::Element leaf(std::string name, std::string text = {}) {
+  return {std::string(duis::kNamespace), std::move(name), {}, std::move(text), {}};
+}
+xml::Element node(std::string name, std::vector<xml::Element> children) {
+  return {std::string(duis::kNamespace), std::move(name), {}, {}, std::move(children)};
+}
 
 std::string item_value(const Exchange& exchange, std::string_view name) {
   if (!exchange.parsed) return {};
@@ -48,7 +53,8 @@ std::string item_value(const Exchange& exchange, std::string_view name) {
 
 class Demo {
  public:
-  Demo(const World& world, const DemoOptions& options) : world_(world), options_(options), console_(world, options.quiet) {}
+  Demo(const World& world, const DemoOptions& options)
+      : world_(world), options_(options), console_(world, options.quiet) {}
   ~Demo() {
     if (street_) street_->stop();
     if (platform_) platform_->stop();
@@ -74,9 +80,15 @@ class Demo {
   }
 
   void stay() {
-    fmt::print("\nEverything is running:\n  gateway     {}\n  repository  {}\n  SMKI        {}\n\nTry:\n", platform_->gateway_url(), platform_->repository_url(), platform_->smki_url());
-    fmt::print("  curl -s '{}/api/v1/certificates?device={}&latest=DS'\n", platform_->repository_url(), street_->premises()[0].esme.text());
-    fmt::print("  curl -s {}/api/v1/authorities\n  curl -s {}/metrics | grep wattseal_\n\nCtrl-C ends it.\n", platform_->repository_url(), platform_->gateway_url());
+    fmt::print(
+        "\nEverything is running:\n  gateway     {}\n  repository  {}\n  SMKI        {}\n\nTry:\n",
+        platform_->gateway_url(), platform_->repository_url(), platform_->smki_url());
+    fmt::print("  curl -s '{}/api/v1/certificates?device={}&latest=DS'\n",
+               platform_->repository_url(), street_->premises()[0].esme.text());
+    fmt::print(
+        "  curl -s {}/api/v1/authorities\n  curl -s {}/metrics | grep wattseal_\n\nCtrl-C ends "
+        "it.\n",
+        platform_->repository_url(), platform_->gateway_url());
     std::fflush(stdout);
     options_.wait_for_end();
   }
@@ -85,36 +97,58 @@ class Demo {
   std::string ceremony() {
     platform_ = value_of(Platform::create(world_, options_.platform), "the platform");
     const smki::CeremonyReport report = value_of(platform_->run_ceremony(), "the ceremony");
-    for (const smki::CeremonyReport::Authority& authority : report.authorities) console_.line(fmt::format("{:<14} {}", authority.profile, authority.name));
+    for (const smki::CeremonyReport::Authority& authority : report.authorities)
+      console_.line(fmt::format("{:<14} {}", authority.profile, authority.name));
     must_succeed(platform_->start_smki(), "the SMKI service");
-    return fmt::format("{} authorities, keys behind {}", report.authorities.size(), platform_->key_store_kind());
+    return fmt::format("{} authorities, keys behind {}", report.authorities.size(),
+                       platform_->key_store_kind());
   }
 
-  ServiceUser& add_user(const std::string& name, std::uint64_t id, const std::string& kind, RemotePartyRole role, std::vector<UserRole> user_roles, bool prepayment) {
+  ServiceUser& add_user(const std::string& name, std::uint64_t id, const std::string& kind,
+                        RemotePartyRole role, std::vector<UserRole> user_roles, bool prepayment) {
     const Eui64 eui = Eui64::from_number(id);
-    must_succeed(platform_->registration_authority().register_party({eui, name, kind, std::move(user_roles), {{eui, eui}}}, world_.new_trace()), name);
-    users_.push_back(std::make_unique<ServiceUser>(world_, UserProfile{eui, name, role, prepayment}, Addresses{platform_->smki_url(), platform_->repository_url(), platform_->gateway_url()}));
+    must_succeed(platform_->registration_authority().register_party(
+                     {eui, name, kind, std::move(user_roles), {{eui, eui}}}, world_.new_trace()),
+                 name);
+    users_.push_back(std::make_unique<ServiceUser>(
+        world_, UserProfile{eui, name, role, prepayment},
+        Addresses{platform_->smki_url(), platform_->repository_url(), platform_->gateway_url()}));
     ServiceUser& user = *users_.back();
     must_succeed(user.obtain_certificates(), name);
-    must_succeed(platform_->gateway().register_endpoint(eui, user.open_endpoint(), world_.new_trace()), name);
+    must_succeed(
+        platform_->gateway().register_endpoint(eui, user.open_endpoint(), world_.new_trace()),
+        name);
     return user;
   }
 
   std::string parties() {
     must_succeed(platform_->start_gateway(), "the gateway");
     using enum UserRole;
-    supplier_ = &add_user("Alder Energy", kSupplierA, "supplier", RemotePartyRole::supplier, {import_supplier, gas_supplier, export_supplier}, true);
-    other_supplier_ = &add_user("Birch Power", kSupplierB, "supplier", RemotePartyRole::supplier, {import_supplier, gas_supplier}, true);
-    network_ = &add_user("Cedar Networks", kNetwork, "network-operator", RemotePartyRole::network_operator, {electricity_distributor, gas_transporter}, false);
-    add_user("Dale Metering", kAgent, "agent", RemotePartyRole::other, {registered_supplier_agent}, false);
+    supplier_ = &add_user("Alder Energy", kSupplierA, "supplier", RemotePartyRole::supplier,
+                          {import_supplier, gas_supplier, export_supplier}, true);
+    other_supplier_ = &add_user("Birch Power", kSupplierB, "supplier", RemotePartyRole::supplier,
+                                {import_supplier, gas_supplier}, true);
+    network_ =
+        &add_user("Cedar Networks", kNetwork, "network-operator", RemotePartyRole::network_operator,
+                  {electricity_distributor, gas_transporter}, false);
+    add_user("Dale Metering", kAgent, "agent", RemotePartyRole::other, {registered_supplier_agent},
+             false);
     const Eui64 last_device = Eui64::from_number(kFirstDevice.number() + 4 * options_.premises - 1);
-    must_succeed(platform_->registration_authority().register_party({Eui64::from_number(kManufacturer), "Elm Meters", "manufacturer", {}, {{kFirstDevice, last_device}}}, world_.new_trace()),
-                 "the manufacturer");
-    return fmt::format("{} users and the DCC, {} certificates", users_.size(), platform_->repository().count());
+    must_succeed(
+        platform_->registration_authority().register_party({Eui64::from_number(kManufacturer),
+                                                            "Elm Meters",
+                                                            "manufacturer",
+                                                            {},
+                                                            {{kFirstDevice, last_device}}},
+                                                           world_.new_trace()),
+        "the manufacturer");
+    return fmt::format("{} users and the DCC, {} certificates", users_.size(),
+                       platform_->repository().count());
   }
 
   std::string device_certificates() {
-    street_ = std::make_unique<Street>(world_, platform_->workers(), options_.premises, kFirstDevice);
+    street_ =
+        std::make_unique<Street>(world_, platform_->workers(), options_.premises, kFirstDevice);
     std::vector<Bytes> requests = street_->make_requests();
     const std::size_t good = requests.size();
     Bytes forged = requests.back();
@@ -125,12 +159,14 @@ class Demo {
 
     http::ClientOptions patience;
     patience.timeout = std::chrono::seconds(120);
-    const std::unique_ptr<http::Client> smki = value_of(http::Client::open(platform_->smki_url(), patience), "the SMKI service");
+    const std::unique_ptr<http::Client> smki =
+        value_of(http::Client::open(platform_->smki_url(), patience), "the SMKI service");
     const std::int64_t start = world_.clock.monotonic_microseconds();
     http::Request submission;
     submission.method = "POST";
     submission.path = "/api/v1/batches";
-    submission.headers = {{"X-Subscriber", Eui64::from_number(kManufacturer).text()}, {"Content-Type", "application/x-pem-file"}};
+    submission.headers = {{"X-Subscriber", Eui64::from_number(kManufacturer).text()},
+                          {"Content-Type", "application/x-pem-file"}};
     submission.body = std::move(bundle);
     const http::Response accepted = smki->send(submission);
     must(accepted.status == 202, "the batch accepted; it is " + accepted.body);
@@ -142,57 +178,84 @@ class Demo {
       console_.progress(status["published"].get<std::uint64_t>(), good);
     } while (!status["complete"].get<bool>());
     const double seconds = static_cast<double>(world_.clock.monotonic_microseconds() - start) / 1e6;
-    must(status["published"] == good && status["refused"] == 1, "all good rows published and the forged one refused; it is " + status.dump());
-    const json last = json::parse(smki->get("/api/v1/batches/" + std::to_string(batch) + "/results?from=" + std::to_string(good) + "&max=1").body);
+    must(status["published"] == good && status["refused"] == 1,
+         "all good rows published and the forged one refused; it is " + status.dump());
+    const json last = json::parse(smki->get("/api/v1/batches/" + std::to_string(batch) +
+                                            "/results?from=" + std::to_string(good) + "&max=1")
+                                      .body);
     const std::string rule = last["rows"][0]["refusal"]["rule"];
     must(rule == "csr-possession", "the forged row refused by csr-possession; it is " + rule);
     certificates_per_second_ = static_cast<double>(good) / seconds;
     console_.line(fmt::format("row {} refused: {} (it harmed no other)", good, rule));
-    return fmt::format("{} certificates in one batch, {:.0f} a second", with_thousands(good), certificates_per_second_);
+    return fmt::format("{} certificates in one batch, {:.0f} a second", with_thousands(good),
+                       certificates_per_second_);
   }
 
   std::string look_ups() {
-    const std::unique_ptr<http::Client> repository = value_of(http::Client::open(platform_->repository_url()), "the repository");
+    const std::unique_ptr<http::Client> repository =
+        value_of(http::Client::open(platform_->repository_url()), "the repository");
     const std::size_t count = std::min(street_->premises().size(), kLookUpsMax);
     const std::int64_t start = world_.clock.monotonic_microseconds();
     for (std::size_t i = 0; i < count; ++i) {
       const std::string device = street_->premises()[i].esme.text();
-      const http::Response latest = repository->get("/api/v1/certificates?device=" + device + "&latest=KA");
+      const http::Response latest =
+          repository->get("/api/v1/certificates?device=" + device + "&latest=KA");
       must(latest.status == 200, "the latest certificate of " + device);
       const std::string serial = json::parse(latest.body)["serial"];
-      const http::Response search = repository->post("/services/certificatesearch", "application/xml",
-                                                     "<?xml version=\"1.0\"?><CertificateSearchRequest><CertificateSubjectAltName>" + device + "</CertificateSubjectAltName></CertificateSearchRequest>");
-      must(search.status == 200 && search.body.find(serial) != std::string::npos, "certificate search for " + device);
-      const http::Response body = repository->post("/services/retrievecertificate", "application/xml",
-                                                   "<?xml version=\"1.0\"?><CertificateDataRequest><CertificateSerial>" + serial + "</CertificateSerial></CertificateDataRequest>");
-      must(body.status == 200 && body.body.find("CertificateBody") != std::string::npos, "retrieval of " + serial);
+      const http::Response search = repository->post(
+          "/services/certificatesearch", "application/xml",
+          "<?xml version=\"1.0\"?><CertificateSearchRequest><CertificateSubjectAltName>" + device +
+              "</CertificateSubjectAltName></CertificateSearchRequest>");
+      must(search.status == 200 && search.body.find(serial) != std::string::npos,
+           "certificate search for " + device);
+      const http::Response body =
+          repository->post("/services/retrievecertificate", "application/xml",
+                           "<?xml version=\"1.0\"?><CertificateDataRequest><CertificateSerial>" +
+                               serial + "</CertificateSerial></CertificateDataRequest>");
+      must(body.status == 200 && body.body.find("CertificateBody") != std::string::npos,
+           "retrieval of " + serial);
       console_.progress(3 * (i + 1), 3 * count);
     }
     const double seconds = static_cast<double>(world_.clock.monotonic_microseconds() - start) / 1e6;
-    must(repository->get("/api/v1/certificates?organisation=" + supplier_->profile().id.text()).status == 200, "certificates of an organisation");
+    must(repository->get("/api/v1/certificates?organisation=" + supplier_->profile().id.text())
+                 .status == 200,
+         "certificates of an organisation");
     const http::Response malformed = repository->get("/api/v1/certificates?device=not-an-eui");
-    must(malformed.status == 400 && json::parse(malformed.body)["rule"] == "eui-malformed", "a malformed EUI refused");
+    must(malformed.status == 400 && json::parse(malformed.body)["rule"] == "eui-malformed",
+         "a malformed EUI refused");
     look_ups_per_second_ = 3.0 * static_cast<double>(count) / seconds;
-    return fmt::format("{} over one connection, {:.0f} a second", with_thousands(3 * count), look_ups_per_second_);
+    return fmt::format("{} over one connection, {:.0f} a second", with_thousands(3 * count),
+                       look_ups_per_second_);
   }
 
   std::map<emulators::Cell, Bytes> cells(bool hub) {
     using emulators::Cell;
     using enum RemotePartyRole;
-    const auto dcc = [&](Eui64 id, KeyUse use, RemotePartyRole role) { return value_of(platform_->dcc_certificate(id, use, role), "a DCC certificate").der; };
+    const auto dcc = [&](Eui64 id, KeyUse use, RemotePartyRole role) {
+      return value_of(platform_->dcc_certificate(id, use, role), "a DCC certificate").der;
+    };
     std::map<Cell, Bytes> out;
-    out[Cell{recovery, KeyUse::digital_signature, false}] = dcc(DccParty::recovery, KeyUse::digital_signature, recovery);
-    out[Cell{access_control_broker, KeyUse::key_agreement, false}] = dcc(DccParty::broker, KeyUse::key_agreement, access_control_broker);
-    out[Cell{transitional_cos, KeyUse::digital_signature, false}] = dcc(DccParty::cos, KeyUse::digital_signature, transitional_cos);
+    out[Cell{recovery, KeyUse::digital_signature, false}] =
+        dcc(DccParty::recovery, KeyUse::digital_signature, recovery);
+    out[Cell{access_control_broker, KeyUse::key_agreement, false}] =
+        dcc(DccParty::broker, KeyUse::key_agreement, access_control_broker);
+    out[Cell{transitional_cos, KeyUse::digital_signature, false}] =
+        dcc(DccParty::cos, KeyUse::digital_signature, transitional_cos);
     if (hub) {
-      out[Cell{wan_provider, KeyUse::digital_signature, false}] = dcc(DccParty::wan_provider, KeyUse::digital_signature, wan_provider);
+      out[Cell{wan_provider, KeyUse::digital_signature, false}] =
+          dcc(DccParty::wan_provider, KeyUse::digital_signature, wan_provider);
       return out;
     }
-    out[Cell{supplier, KeyUse::digital_signature, false}] = supplier_->certificate(KeyUse::digital_signature);
-    out[Cell{supplier, KeyUse::key_agreement, false}] = supplier_->certificate(KeyUse::key_agreement);
-    out[Cell{supplier, KeyUse::key_agreement, true}] = supplier_->certificate(KeyUse::key_agreement, true);
-    out[Cell{network_operator, KeyUse::digital_signature, false}] = network_->certificate(KeyUse::digital_signature);
-    out[Cell{network_operator, KeyUse::key_agreement, false}] = network_->certificate(KeyUse::key_agreement);
+    out[Cell{supplier, KeyUse::digital_signature, false}] =
+        supplier_->certificate(KeyUse::digital_signature);
+    out[Cell{supplier, KeyUse::key_agreement, false}] =
+        supplier_->certificate(KeyUse::key_agreement);
+    out[Cell{supplier, KeyUse::key_agreement, true}] =
+        supplier_->certificate(KeyUse::key_agreement, true);
+    out[Cell{network_operator, KeyUse::digital_signature, false}] =
+        network_->certificate(KeyUse::digital_signature);
+    out[Cell{network_operator, KeyUse::key_agreement, false}] =
+        network_->certificate(KeyUse::key_agreement);
     return out;
   }
 
@@ -208,11 +271,14 @@ class Demo {
     std::uint64_t changes = 0;
     const std::vector<Premises>& all = street_->premises();
     for (std::size_t first = 0; first < all.size(); first += kPremisesPerEvent) {
-      changes += enrol_some({all.begin() + static_cast<std::ptrdiff_t>(first), std::min(kPremisesPerEvent, all.size() - first)});
+      changes += enrol_some({all.begin() + static_cast<std::ptrdiff_t>(first),
+                             std::min(kPremisesPerEvent, all.size() - first)});
       console_.progress(first, all.size());
     }
     for (const Premises& one : all) {
-      for (const auto& [id, type] : {std::pair{one.esme, DeviceType::esme}, std::pair{one.gsme, DeviceType::gsme}, std::pair{one.gpf, DeviceType::gpf}}) {
+      for (const auto& [id, type] :
+           {std::pair{one.esme, DeviceType::esme}, std::pair{one.gsme, DeviceType::gsme},
+            std::pair{one.gpf, DeviceType::gpf}}) {
         for (ServiceUser* user : {supplier_, other_supplier_, network_}) user->remember(id, type);
       }
       street_->consume(one.esme, 12'345);
@@ -220,7 +286,8 @@ class Demo {
     }
     const std::uint64_t commissioned = platform_->inventory().count(DeviceStatus::commissioned);
     must(commissioned == street_->devices(), "all devices commissioned");
-    return fmt::format("{} devices commissioned, {} status changes", with_thousands(commissioned), with_thousands(changes));
+    return fmt::format("{} devices commissioned, {} status changes", with_thousands(commissioned),
+                       with_thousands(changes));
   }
 
   std::size_t enrol_some(std::span<const Premises> some) {
@@ -228,13 +295,15 @@ class Demo {
     std::vector<gateway::InventoryEvent> events;
     for (const Premises& one : some) {
       for (const std::string& id : {one.mpan.text(), one.mprn.text()}) {
-        points.push_back({id, supplier_->profile().id, network_->profile().id, std::nullopt, std::nullopt, world_.now().plus_seconds(-1)});
+        points.push_back({id, supplier_->profile().id, network_->profile().id, std::nullopt,
+                          std::nullopt, world_.now().plus_seconds(-1)});
       }
       events.push_back({one.chf, "pre-notified", DeviceType::chf, one.chf, "", "CH-1"});
       events.push_back({one.chf, "connected-to-wan"});
       const auto device = [&](Eui64 id, DeviceType type, const std::string& point) {
         events.push_back({id, "pre-notified", type, one.chf, point, "EM-1"});
-        for (const char* event : {"added-to-device-log", "joined", "commission-succeeded"}) events.push_back({id, event});
+        for (const char* event : {"added-to-device-log", "joined", "commission-succeeded"})
+          events.push_back({id, event});
       };
       device(one.esme, DeviceType::esme, one.mpan.text());
       device(one.gsme, DeviceType::gsme, one.mprn.text());
@@ -248,95 +317,144 @@ class Demo {
   const Premises& home() const { return street_->premises().front(); }
 
   std::string first_read() {
-    const duis::ServiceRequest request = supplier_->request(home().esme, "4.1.1", 1, {}, supplier_->next_counter());
+    const duis::ServiceRequest request =
+        supplier_->request(home().esme, "4.1.1", 1, {}, supplier_->next_counter());
     const Exchange exchange = value_of(supplier_->send(request, kPatience), "the read");
-    must(exchange.acknowledgement == "I99" && exchange.parsed.has_value(), "an answer from the meter; the acknowledgement is " + exchange.acknowledgement + " " + exchange.rule);
-    must(item_value(exchange, "Active energy import") == "12345 Wh", "the meter's register; it is " + item_value(exchange, "Active energy import"));
-    for (const gbcs::ParsedItem& item : exchange.parsed->items) console_.line(fmt::format("{:<24} {}", item.name, item.value));
+    must(exchange.acknowledgement == "I99" && exchange.parsed.has_value(),
+         "an answer from the meter; the acknowledgement is " + exchange.acknowledgement + " " +
+             exchange.rule);
+    must(item_value(exchange, "Active energy import") == "12345 Wh",
+         "the meter's register; it is " + item_value(exchange, "Active energy import"));
+    for (const gbcs::ParsedItem& item : exchange.parsed->items)
+      console_.line(fmt::format("{:<24} {}", item.name, item.value));
     first_answer_seconds_ = console_.seconds_since_start();
-    return fmt::format("{} {}, signed, encrypted, verified, in {:.1f} ms", exchange.parsed->use_case, home().esme.text(), static_cast<double>(exchange.microseconds) / 1000);
+    return fmt::format("{} {}, signed, encrypted, verified, in {:.1f} ms",
+                       exchange.parsed->use_case, home().esme.text(),
+                       static_cast<double>(exchange.microseconds) / 1000);
   }
 
   std::string all_reads() {
-    const std::size_t count = std::min(street_->premises().size(), kReadsMax), before = supplier_->answered();
+    const std::size_t count = std::min(street_->premises().size(), kReadsMax),
+                      before = supplier_->answered();
     const std::int64_t start = world_.clock.monotonic_microseconds();
     for (std::size_t i = 0; i < count; ++i) {
-      const std::string code = value_of(supplier_->post(supplier_->request(street_->premises()[i].esme, "4.1.1", 1, {}, supplier_->next_counter())), "a read");
+      const std::string code =
+          value_of(supplier_->post(supplier_->request(street_->premises()[i].esme, "4.1.1", 1, {},
+                                                      supplier_->next_counter())),
+                   "a read");
       must(code == "I99", "an accepted read; it is " + code);
       console_.progress(supplier_->answered() - before, count);
     }
-    while (supplier_->answered() - before < count && world_.clock.monotonic_microseconds() - start < 60'000'000) {
+    while (supplier_->answered() - before < count &&
+           world_.clock.monotonic_microseconds() - start < 60'000'000) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
       console_.progress(supplier_->answered() - before, count);
     }
     must(supplier_->answered() - before == count, "an answer to every read");
     const double seconds = static_cast<double>(world_.clock.monotonic_microseconds() - start) / 1e6;
     reads_per_second_ = static_cast<double>(count) / seconds;
-    return fmt::format("{} answers, {:.0f} a second, from one user over one connection", with_thousands(count), reads_per_second_);
+    return fmt::format("{} answers, {:.0f} a second, from one user over one connection",
+                       with_thousands(count), reads_per_second_);
   }
 
   std::string gas_read() {
-    const Exchange exchange = value_of(supplier_->send(supplier_->request(home().gpf, "4.1.1", 1, {}, supplier_->next_counter()), kPatience), "the gas read");
-    must(item_value(exchange, "Gas consumption") == "54.321 m3", "the gas register; it is " + item_value(exchange, "Gas consumption") + exchange.rule);
-    return fmt::format("{}: {}", exchange.parsed->use_case, item_value(exchange, "Gas consumption"));
+    const Exchange exchange = value_of(
+        supplier_->send(supplier_->request(home().gpf, "4.1.1", 1, {}, supplier_->next_counter()),
+                        kPatience),
+        "the gas read");
+    must(item_value(exchange, "Gas consumption") == "54.321 m3",
+         "the gas register; it is " + item_value(exchange, "Gas consumption") + exchange.rule);
+    return fmt::format("{}: {}", exchange.parsed->use_case,
+                       item_value(exchange, "Gas consumption"));
   }
 
   std::string top_up() {
     const OriginatorCounter counter = supplier_->next_top_up_counter();
     const std::string code = supplier_->top_up_code(home().esme, counter, 1250);
-    const Exchange exchange = value_of(supplier_->send(supplier_->request(home().esme, "2.2", 1, node("", {leaf("UTRN", code)}), counter), kPatience), "the top-up");
+    const Exchange exchange = value_of(
+        supplier_->send(
+            supplier_->request(home().esme, "2.2", 1, node("", {leaf("UTRN", code)}), counter),
+            kPatience),
+        "the top-up");
     must(exchange.parsed && exchange.parsed->success, "an accepted top-up " + exchange.rule);
     const std::int64_t balance = street_->display(home().esme).balance_millipence;
     must(balance == 1'250'000, "12.50 pounds on the meter");
-    return fmt::format("UTRN {} puts £{:.2f} on the meter", code, static_cast<double>(balance) / 100'000);
+    return fmt::format("UTRN {} puts £{:.2f} on the meter", code,
+                       static_cast<double>(balance) / 100'000);
   }
 
-  duis::ServiceRequest credit_mode() { return supplier_->request(home().esme, "1.6", 4, node("", {leaf("Credit")}), supplier_->next_counter()); }
+  duis::ServiceRequest credit_mode() {
+    return supplier_->request(home().esme, "1.6", 4, node("", {leaf("Credit")}),
+                              supplier_->next_counter());
+  }
 
   std::string tampered_pre_command() {
     const duis::ServiceRequest request = credit_mode();
     Bytes pre_command = value_of(supplier_->transform(request), "Transform");
-    const gateway::Correlation correlation = value_of(supplier_->correlate(request, pre_command), "Correlate");
+    const gateway::Correlation correlation =
+        value_of(supplier_->correlate(request, pre_command), "Correlate");
     pre_command[pre_command.size() - 20] ^= 1;
     const Result<gateway::Correlation> tampered = supplier_->correlate(request, pre_command);
     must(!tampered.ok(), "Correlate to refuse a changed pre-command");
-    return fmt::format("{}: the true one correlates, the changed one is refused: {}", correlation.use_case, tampered.refusal().rule.text());
+    return fmt::format("{}: the true one correlates, the changed one is refused: {}",
+                       correlation.use_case, tampered.refusal().rule.text());
   }
 
-  // The supplier's new signing certificate is in the repository, but the meter still holds the old one.
+  // The supplier's new signing certificate is in the repository, but the meter still holds the old
+  // one.
   std::string wrong_signer() {
     must_succeed(supplier_->renew_signing_certificate(), "a new signing certificate");
     const std::size_t alerts = supplier_->alerts().size();
     const duis::ServiceRequest request = credit_mode();
     const Bytes pre_command = value_of(supplier_->transform(request), "Transform");
-    const Exchange exchange = value_of(supplier_->sign_and_send(request, pre_command, std::chrono::milliseconds(1)), "the command");
-    must(exchange.acknowledgement == "I99", "the gateway to accept either certificate in use; it is " + exchange.acknowledgement + " " + exchange.rule);
+    const Exchange exchange =
+        value_of(supplier_->sign_and_send(request, pre_command, std::chrono::milliseconds(1)),
+                 "the command");
+    must(exchange.acknowledgement == "I99",
+         "the gateway to accept either certificate in use; it is " + exchange.acknowledgement +
+             " " + exchange.rule);
     must(supplier_->wait_for_alert(alerts + 1, kPatience), "an alert of the meter");
     const gbcs::ParsedMessage alert = supplier_->alerts().back();
-    must(alert.alert_code == "8F3D" && street_->display(home().esme).payment_mode == "prepayment", "no effect and alert 8F3D; it is " + alert.alert_code);
-    must(street_->security_log(home().esme).back().rule == "gbcs-signature-mismatch", "an entry in the security log");
-    return fmt::format("the meter refuses: alert {} {}", alert.alert_code, alert.items.front().name);
+    must(alert.alert_code == "8F3D" && street_->display(home().esme).payment_mode == "prepayment",
+         "no effect and alert 8F3D; it is " + alert.alert_code);
+    must(street_->security_log(home().esme).back().rule == "gbcs-signature-mismatch",
+         "an entry in the security log");
+    return fmt::format("the meter refuses: alert {} {}", alert.alert_code,
+                       alert.items.front().name);
   }
 
   std::string new_credentials() {
-    const auto certificate = [](std::string name, const Bytes& der) { return leaf(std::move(name), to_base64(der)); };
+    const auto certificate = [](std::string name, const Bytes& der) {
+      return leaf(std::move(name), to_base64(der));
+    };
     Bytes issuing;
     for (const smki::PublishedCertificate& authority : platform_->repository().authorities()) {
       if (authority.profile == "issuing-oca") issuing = authority.der;
     }
-    xml::Element body = node("", {leaf("RemotePartyRole", "Supplier"), leaf("RemotePartyFloorSeqNumber", "0"), leaf("RemotePartyPrepaymentTopUpFloorSeqNumber", "0"),
-                                  node("ReplacementCertificates", {node("SupplierOrNetworkOperatorCertificates",
-                                                                        {certificate("DigitalSigningCertificate", supplier_->certificate(KeyUse::digital_signature)),
-                                                                         certificate("KeyAgreementCertificate", supplier_->certificate(KeyUse::key_agreement)),
-                                                                         certificate("KeyAgreementTopUpCertificate", supplier_->certificate(KeyUse::key_agreement, true))})}),
-                                  node("CertificationPathCertificates", {certificate("Certificate", issuing)}), leaf("ApplyTimeBasedCPVChecks", "true")});
-    const duis::ServiceRequest request = supplier_->request(home().esme, "6.15.1", 4, std::move(body), supplier_->next_counter());
+    xml::Element body =
+        node("", {leaf("RemotePartyRole", "Supplier"), leaf("RemotePartyFloorSeqNumber", "0"),
+                  leaf("RemotePartyPrepaymentTopUpFloorSeqNumber", "0"),
+                  node("ReplacementCertificates",
+                       {node("SupplierOrNetworkOperatorCertificates",
+                             {certificate("DigitalSigningCertificate",
+                                          supplier_->certificate(KeyUse::digital_signature)),
+                              certificate("KeyAgreementCertificate",
+                                          supplier_->certificate(KeyUse::key_agreement)),
+                              certificate("KeyAgreementTopUpCertificate",
+                                          supplier_->certificate(KeyUse::key_agreement, true))})}),
+                  node("CertificationPathCertificates", {certificate("Certificate", issuing)}),
+                  leaf("ApplyTimeBasedCPVChecks", "true")});
+    const duis::ServiceRequest request =
+        supplier_->request(home().esme, "6.15.1", 4, std::move(body), supplier_->next_counter());
     supplier_->use_old_signing_key(true);
     const Exchange exchange = critical(request);
     supplier_->use_old_signing_key(false);
-    must(exchange.parsed && exchange.parsed->success, "all credentials replaced; " + exchange.rule + last_security_entry());
-    for (const gbcs::ParsedItem& item : exchange.parsed->items) console_.line(fmt::format("{:<28} {}", item.name, item.value));
-    return fmt::format("{}: {} cells updated, authorised by the old key", exchange.parsed->use_case, exchange.parsed->items.size());
+    must(exchange.parsed && exchange.parsed->success,
+         "all credentials replaced; " + exchange.rule + last_security_entry());
+    for (const gbcs::ParsedItem& item : exchange.parsed->items)
+      console_.line(fmt::format("{:<28} {}", item.name, item.value));
+    return fmt::format("{}: {} cells updated, authorised by the old key", exchange.parsed->use_case,
+                       exchange.parsed->items.size());
   }
 
   std::string last_security_entry() const {
@@ -347,40 +465,56 @@ class Demo {
   Exchange critical(const duis::ServiceRequest& request) {
     const Bytes pre_command = value_of(supplier_->transform(request), "Transform");
     value_of(supplier_->correlate(request, pre_command), "Correlate");
-    return value_of(supplier_->sign_and_send(request, pre_command, kPatience), "the signed pre-command");
+    return value_of(supplier_->sign_and_send(request, pre_command, kPatience),
+                    "the signed pre-command");
   }
 
   std::string critical_command() {
     const Exchange exchange = critical(credit_mode());
-    must(exchange.parsed && exchange.parsed->success, "a successful critical command " + exchange.acknowledgement + " " + exchange.rule);
+    must(exchange.parsed && exchange.parsed->success,
+         "a successful critical command " + exchange.acknowledgement + " " + exchange.rule);
     must(street_->display(home().esme).payment_mode == "credit", "the meter in credit mode");
-    return fmt::format("{}: correlated, signed, verified by the meter; it is in credit mode now", exchange.parsed->use_case);
+    return fmt::format("{}: correlated, signed, verified by the meter; it is in credit mode now",
+                       exchange.parsed->use_case);
   }
 
   std::string refusals() {
-    const auto refused = [this](ServiceUser& user, const duis::ServiceRequest& request, const std::string& rule) {
-      const Exchange exchange = value_of(user.send(request, std::chrono::milliseconds(1)), "a request to be refused");
-      must(exchange.rule == rule, "a refusal by " + rule + "; it is " + exchange.acknowledgement + " " + exchange.rule);
-      console_.line(fmt::format("{:<4} {:<24} {}", exchange.acknowledgement, rule, find_rule(rule)->explanation));
+    const auto refused = [this](ServiceUser& user, const duis::ServiceRequest& request,
+                                const std::string& rule) {
+      const Exchange exchange =
+          value_of(user.send(request, std::chrono::milliseconds(1)), "a request to be refused");
+      must(exchange.rule == rule,
+           "a refusal by " + rule + "; it is " + exchange.acknowledgement + " " + exchange.rule);
+      console_.line(fmt::format("{:<4} {:<24} {}", exchange.acknowledgement, rule,
+                                find_rule(rule)->explanation));
     };
-    const duis::ServiceRequest read = supplier_->request(home().esme, "4.1.1", 1, {}, supplier_->next_counter());
+    const duis::ServiceRequest read =
+        supplier_->request(home().esme, "4.1.1", 1, {}, supplier_->next_counter());
     value_of(supplier_->send(read, kPatience), "a read");
     refused(*supplier_, read, "gateway-replay");
-    refused(*other_supplier_, other_supplier_->request(home().esme, "4.1.1", 1, {}, other_supplier_->next_counter()), "access-not-registered");
-    refused(*network_, network_->request(home().esme, "1.6", 4, node("", {leaf("Credit")}), network_->next_counter()), "access-role");
+    refused(*other_supplier_,
+            other_supplier_->request(home().esme, "4.1.1", 1, {}, other_supplier_->next_counter()),
+            "access-not-registered");
+    refused(*network_,
+            network_->request(home().esme, "1.6", 4, node("", {leaf("Credit")}),
+                              network_->next_counter()),
+            "access-role");
     return "each names its rule, and nothing changed";
   }
 
   std::string audit() {
-    const storage::JournalHead head = value_of(storage::verify_journal(*platform_->store().snapshot()), "the journal");
+    const storage::JournalHead head =
+        value_of(storage::verify_journal(*platform_->store().snapshot()), "the journal");
     journal_entries_ = head.next - 1;
-    return fmt::format("the chain of {} facts holds, head {}", with_thousands(journal_entries_), to_hex(head.chain).substr(0, 16));
+    return fmt::format("the chain of {} facts holds, head {}", with_thousands(journal_entries_),
+                       to_hex(head.chain).substr(0, 16));
   }
 
   json summary() {
     const gateway::Gateway::Counts counts = platform_->gateway().counts();
     json steps = json::array();
-    for (const StepRecord& step : console_.steps()) steps.push_back({{"name", step.name}, {"seconds", step.seconds}, {"outcome", step.outcome}});
+    for (const StepRecord& step : console_.steps())
+      steps.push_back({{"name", step.name}, {"seconds", step.seconds}, {"outcome", step.outcome}});
     return {{"premises", options_.premises},
             {"certificates", platform_->repository().count()},
             {"certificates_per_second", certificates_per_second_},
@@ -388,7 +522,11 @@ class Demo {
             {"reads_per_second", reads_per_second_},
             {"first_answer_seconds", first_answer_seconds_},
             {"journal_entries", journal_entries_},
-            {"gateway", {{"accepted", counts.accepted}, {"refused", counts.refused}, {"answered", counts.answered}, {"timed_out", counts.timed_out}}},
+            {"gateway",
+             {{"accepted", counts.accepted},
+              {"refused", counts.refused},
+              {"answered", counts.answered},
+              {"timed_out", counts.timed_out}}},
             {"key_store", platform_->key_store_kind()},
             {"total_seconds", console_.seconds_since_start()},
             {"steps", std::move(steps)}};
@@ -401,21 +539,28 @@ class Demo {
   std::unique_ptr<Street> street_;
   std::vector<std::unique_ptr<ServiceUser>> users_;
   ServiceUser *supplier_ = nullptr, *other_supplier_ = nullptr, *network_ = nullptr;
-  double certificates_per_second_ = 0, look_ups_per_second_ = 0, reads_per_second_ = 0, first_answer_seconds_ = 0;
+  double certificates_per_second_ = 0, look_ups_per_second_ = 0, reads_per_second_ = 0,
+         first_answer_seconds_ = 0;
   std::uint64_t journal_entries_ = 0;
 };
 
 void print_summary(const json& summary) {
-  const auto number = [&](const char* name) { return with_thousands(summary[name].get<std::uint64_t>()); };
-  const auto rate = [&](const char* name) { return with_thousands(static_cast<std::uint64_t>(summary[name].get<double>())) + " /s"; };
-  fmt::print("\n{}", table({{"Premises", number("premises")},
-                            {"Certificates published", number("certificates")},
-                            {"Certificates issued and published", rate("certificates_per_second")},
-                            {"Repository look-ups, one client", rate("repository_look_ups_per_second")},
-                            {"Meter reads, one client", rate("reads_per_second")},
-                            {"Journal facts, chain verified", number("journal_entries")},
-                            {"First answer from a meter after", fmt::format("{:.1f} s", summary["first_answer_seconds"].get<double>())},
-                            {"Total", fmt::format("{:.1f} s", summary["total_seconds"].get<double>())}}));
+  const auto number = [&](const char* name) {
+    return with_thousands(summary[name].get<std::uint64_t>());
+  };
+  const auto rate = [&](const char* name) {
+    return with_thousands(static_cast<std::uint64_t>(summary[name].get<double>())) + " /s";
+  };
+  fmt::print("\n{}",
+             table({{"Premises", number("premises")},
+                    {"Certificates published", number("certificates")},
+                    {"Certificates issued and published", rate("certificates_per_second")},
+                    {"Repository look-ups, one client", rate("repository_look_ups_per_second")},
+                    {"Meter reads, one client", rate("reads_per_second")},
+                    {"Journal facts, chain verified", number("journal_entries")},
+                    {"First answer from a meter after",
+                     fmt::format("{:.1f} s", summary["first_answer_seconds"].get<double>())},
+                    {"Total", fmt::format("{:.1f} s", summary["total_seconds"].get<double>())}}));
 }
 
 }  // namespace

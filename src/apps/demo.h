@@ -1,5 +1,6 @@
-// The main job, end to end, through the same code and interfaces that a production deployment uses: ceremony, parties, devices,
-// repository, enrolment, reads, a top-up, critical commands, credential update, refusals, audit.
+// The main job, end to end, through the same code and interfaces that a production deployment uses:
+// ceremony, parties, devices, repository, enrolment, reads, a top-up, critical commands, credential
+// update, refusals, audit.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>

@@ -10,8 +10,8 @@ namespace {
 using namespace wattseal;
 using namespace wattseal::apps;
 
-// SIGINT and SIGTERM are blocked in every thread and taken here by whoever waits for the end. The demo's own threads are made
-// after this, so they inherit the mask.
+// SIGINT and SIGTERM are blocked in every thread and taken here by whoever waits for the end. The
+// demo's own threads are made after this, so they inherit the mask.
 sigset_t end_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -33,14 +33,21 @@ int run(int count, char** words) {
   const World world{*clock, *random};
   Context context{world, false, wait_for_end, {}};
 
-  CLI::App app("Wattseal: the trust and messaging platform of Great Britain's smart metering, on one machine", "wattseal");
+  CLI::App app(
+      "Wattseal: the trust and messaging platform of Great Britain's smart metering, on one "
+      "machine",
+      "wattseal");
   app.set_version_flag("--version", std::string("wattseal ") + WATTSEAL_VERSION);
-  app.set_config("--config", "", "Configuration file (INI or TOML); flags and WATTSEAL_… variables win over it");
+  app.set_config("--config", "",
+                 "Configuration file (INI or TOML); flags and WATTSEAL_… variables win over it");
   app.add_flag("--json", context.json, "Print data and refusals as JSON");
   app.require_subcommand(1);
   app.fallthrough();
-  app.footer(examples({"wattseal demo --meters 50", "wattseal up --data /var/lib/wattseal", "wattseal gbcs parse message.hex --json", "wattseal demo --help"}));
-  for (const auto add : {add_demo, add_up, add_smki, add_repository, add_duis, add_gbcs, add_utrn, add_audit, add_conformance, add_completion}) add(app, context);
+  app.footer(examples({"wattseal demo --meters 50", "wattseal up --data /var/lib/wattseal",
+                       "wattseal gbcs parse message.hex --json", "wattseal demo --help"}));
+  for (const auto add : {add_demo, add_up, add_smki, add_repository, add_duis, add_gbcs, add_utrn,
+                         add_audit, add_conformance, add_completion})
+    add(app, context);
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& error) {

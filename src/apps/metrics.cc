@@ -12,9 +12,15 @@ struct Metrics::State {
   const World& world;
   prometheus::Registry registry;
   prometheus::Family<prometheus::Histogram>& seconds =
-      prometheus::BuildHistogram().Name("wattseal_http_request_seconds").Help("Time from the whole request to the whole answer").Register(registry);
+      prometheus::BuildHistogram()
+          .Name("wattseal_http_request_seconds")
+          .Help("Time from the whole request to the whole answer")
+          .Register(registry);
   prometheus::Family<prometheus::Counter>& requests =
-      prometheus::BuildCounter().Name("wattseal_http_requests_total").Help("Requests answered, by service and status").Register(registry);
+      prometheus::BuildCounter()
+          .Name("wattseal_http_requests_total")
+          .Help("Requests answered, by service and status")
+          .Register(registry);
   struct Asked {
     std::string name, help;
     std::function<double()> value;
@@ -25,18 +31,23 @@ struct Metrics::State {
 Metrics::Metrics(const World& world) : state_(std::make_unique<State>(world)) {}
 Metrics::~Metrics() = default;
 
-void Metrics::observe(const std::string& name, const std::string& help, std::function<double()> value) {
+void Metrics::observe(const std::string& name, const std::string& help,
+                      std::function<double()> value) {
   state_->asked.push_back({name, help, std::move(value)});
 }
 
 http::Handler Metrics::timed(const std::string& service, http::Handler handler) {
-  prometheus::Histogram& seconds =
-      state_->seconds.Add({{"service", service}}, prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5});
+  prometheus::Histogram& seconds = state_->seconds.Add(
+      {{"service", service}},
+      prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                              0.25, 0.5, 1, 2.5, 5});
   return [this, service, &seconds, handler = std::move(handler)](const http::Request& request) {
     const std::int64_t start = state_->world.clock.monotonic_microseconds();
     http::Response response = handler(request);
-    seconds.Observe(static_cast<double>(state_->world.clock.monotonic_microseconds() - start) / 1e6);
-    state_->requests.Add({{"service", service}, {"status", std::to_string(response.status)}}).Increment();
+    seconds.Observe(static_cast<double>(state_->world.clock.monotonic_microseconds() - start) /
+                    1e6);
+    state_->requests.Add({{"service", service}, {"status", std::to_string(response.status)}})
+        .Increment();
     return response;
   };
 }
@@ -58,7 +69,9 @@ http::Response Metrics::scrape() const {
     family.metric.push_back(metric);
     families.push_back(std::move(family));
   }
-  return {.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = prometheus::TextSerializer().Serialize(families)};
+  return {.status = 200,
+          .content_type = "text/plain; version=0.0.4; charset=utf-8",
+          .body = prometheus::TextSerializer().Serialize(families)};
 }
 
 }  // namespace wattseal::apps

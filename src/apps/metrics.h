@@ -1,5 +1,5 @@
-// Metrics in the exposition format that Prometheus and OpenMetrics scrapers read: one family for HTTP, and gauges that are asked at
-// scrape time. Thread-safe.
+// Metrics in the exposition format that Prometheus and OpenMetrics scrapers read: one family for
+// HTTP, and gauges that are asked at scrape time. Thread-safe.
 #pragma once
 #include <functional>
 

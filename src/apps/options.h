@@ -1,5 +1,5 @@
-// The options of the platform on the command line, in WATTSEAL_… variables and in the configuration file; one table in
-// docs/configuration.md. Private to apps.
+// The options of the platform on the command line, in WATTSEAL_… variables and in the configuration
+// file; one table in docs/configuration.md. Private to apps.
 #pragma once
 #include "apps/commands.h"
 #include "apps/platform.h"

@@ -10,20 +10,26 @@ namespace wattseal::apps {
 namespace {
 
 constexpr std::chrono::milliseconds kIdle{200};
-const Bytes kDeviceHardware = x509::oid::from_text("1.3.6.1.4.1.57530.1");  // the emulators' own hardware type
-constexpr unsigned kServiceThreads = 16;  // handlers wait for the disk together, so that one fsync serves many
+const Bytes kDeviceHardware =
+    x509::oid::from_text("1.3.6.1.4.1.57530.1");  // the emulators' own hardware type
+constexpr unsigned kServiceThreads =
+    16;  // handlers wait for the disk together, so that one fsync serves many
 
-Result<std::unique_ptr<crypto::KeyStore>> open_keys(const World& world, const PlatformOptions& options) {
+Result<std::unique_ptr<crypto::KeyStore>> open_keys(const World& world,
+                                                    const PlatformOptions& options) {
   if (options.key_store == "memory" || options.data.empty()) return crypto::memory_key_store();
   if (options.key_store == "pkcs11" || options.key_store == "auto") {
-    const Result<crypto::Pkcs11Options> token = crypto::create_softhsm_token(options.data / "softhsm", "wattseal", options.pin);
+    const Result<crypto::Pkcs11Options> token =
+        crypto::create_softhsm_token(options.data / "softhsm", "wattseal", options.pin);
     if (token.ok()) return crypto::open_pkcs11_key_store(*token);
     if (options.key_store == "pkcs11") return token.refusal();
   }
-  return crypto::open_file_key_store(options.data / "keys.wattseal", options.passphrase, world.random);
+  return crypto::open_file_key_store(options.data / "keys.wattseal", options.passphrase,
+                                     world.random);
 }
 
-// The access control broker's key is generated where it is used and never leaves; its certificate is looked up.
+// The access control broker's key is generated where it is used and never leaves; its certificate
+// is looked up.
 struct DccRole {
   Eui64 id;
   RemotePartyRole role;
@@ -31,30 +37,45 @@ struct DccRole {
   const char* key_label;
 };
 constexpr DccRole kDccRoles[] = {
-    {DccParty::broker, RemotePartyRole::access_control_broker, KeyUse::key_agreement, "dcc.broker.ka"},
-    {DccParty::broker, RemotePartyRole::access_control_broker, KeyUse::digital_signature, "dcc.broker.ds"},
+    {DccParty::broker, RemotePartyRole::access_control_broker, KeyUse::key_agreement,
+     "dcc.broker.ka"},
+    {DccParty::broker, RemotePartyRole::access_control_broker, KeyUse::digital_signature,
+     "dcc.broker.ds"},
     {DccParty::recovery, RemotePartyRole::recovery, KeyUse::digital_signature, "dcc.recovery.ds"},
     {DccParty::cos, RemotePartyRole::transitional_cos, KeyUse::digital_signature, "dcc.cos.ds"},
-    {DccParty::wan_provider, RemotePartyRole::wan_provider, KeyUse::digital_signature, "dcc.wan.ds"},
+    {DccParty::wan_provider, RemotePartyRole::wan_provider, KeyUse::digital_signature,
+     "dcc.wan.ds"},
     {DccParty::xml_signer, RemotePartyRole::dsp_xml_sign, KeyUse::digital_signature, "dcc.xml.ds"},
 };
 
-http::Response health(const char* state) { return {.status = 200, .content_type = "application/json", .body = std::string("{\"status\":\"") + state + "\"}\n"}; }
+http::Response health(const char* state) {
+  return {.status = 200,
+          .content_type = "application/json",
+          .body = std::string("{\"status\":\"") + state + "\"}\n"};
+}
 
 }  // namespace
 
-Bytes organisation_request(Eui64 id, RemotePartyRole role, KeyUse use, const crypto::PrivateKey& key, std::string_view common_name) {
-  const CertificateProfile& profile = *find_certificate_profile(use == KeyUse::digital_signature ? "organisation-ds" : "organisation-ka");
+Bytes organisation_request(Eui64 id, RemotePartyRole role, KeyUse use,
+                           const crypto::PrivateKey& key, std::string_view common_name) {
+  const CertificateProfile& profile = *find_certificate_profile(
+      use == KeyUse::digital_signature ? "organisation-ds" : "organisation-ka");
   smki::Subject subject;
   subject.eui = id;
   subject.role = role;
   subject.common_name = std::string(common_name);
-  return x509::make_request(smki::subject_name(profile, Environment::test, subject), {x509::usage_extension(profile.usage)}, key);
+  return x509::make_request(smki::subject_name(profile, Environment::test, subject),
+                            {x509::usage_extension(profile.usage)}, key);
 }
 
 Bytes device_request(Eui64 id, KeyUse use, const crypto::PrivateKey& key) {
-  const CertificateProfile& profile = *find_certificate_profile(use == KeyUse::digital_signature ? "device-ds" : "device-ka");
-  return x509::make_request({}, {x509::usage_extension(profile.usage), x509::hardware_module_extension({kDeviceHardware, to_bytes(id.octets())})}, key);
+  const CertificateProfile& profile =
+      *find_certificate_profile(use == KeyUse::digital_signature ? "device-ds" : "device-ka");
+  return x509::make_request(
+      {},
+      {x509::usage_extension(profile.usage),
+       x509::hardware_module_extension({kDeviceHardware, to_bytes(id.octets())})},
+      key);
 }
 
 xml::IssuerSerial signer_of(const smki::PublishedCertificate& certificate) {
@@ -64,10 +85,22 @@ xml::IssuerSerial signer_of(const smki::PublishedCertificate& certificate) {
 }
 
 struct Platform::State {
-  State(const World& the_world, PlatformOptions the_options, std::unique_ptr<storage::Store> the_store, std::unique_ptr<crypto::KeyStore> the_keys)
-      : world(the_world), options(std::move(the_options)), store(std::move(the_store)), keys(std::move(the_keys)), metrics(world),
-        authority(world, *store, workers), repository(world, *store), registration(world, *store), inventory(world, *store),
-        service{world, authority, repository, smki::subscriber_from_header, [this] { wake(); },
+  State(const World& the_world, PlatformOptions the_options,
+        std::unique_ptr<storage::Store> the_store, std::unique_ptr<crypto::KeyStore> the_keys)
+      : world(the_world),
+        options(std::move(the_options)),
+        store(std::move(the_store)),
+        keys(std::move(the_keys)),
+        metrics(world),
+        authority(world, *store, workers),
+        repository(world, *store),
+        registration(world, *store),
+        inventory(world, *store),
+        service{world,
+                authority,
+                repository,
+                smki::subscriber_from_header,
+                [this] { wake(); },
                 [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }},
         wan_url(options.wan_url) {}
 
@@ -84,8 +117,10 @@ struct Platform::State {
   }
   bool issue_step() {
     const bool issued = ca->issue() > 0;
-    if (issued) publish_pump->wake();
-    else ca->keep_revocation_list_current();
+    if (issued)
+      publish_pump->wake();
+    else
+      ca->keep_revocation_list_current();
     return issued;
   }
   bool publish_step() {
@@ -142,14 +177,16 @@ struct Platform::State {
     must_accept(user_clients[url], url, request);
   }
 
-  static void must_accept(std::unique_ptr<http::Client>& client, const std::string& url, const http::Request& request) {
+  static void must_accept(std::unique_ptr<http::Client>& client, const std::string& url,
+                          const http::Request& request) {
     if (!client) {
       Result<std::unique_ptr<http::Client>> opened = http::Client::open(url);
       if (!opened.ok()) throw Fault("no address: " + opened.refusal().detail);
       client = std::move(*opened);
     }
     const http::Response response = client->send(request);
-    if (response.status / 100 != 2) throw Fault(url + " answered " + std::to_string(response.status));
+    if (response.status / 100 != 2)
+      throw Fault(url + " answered " + std::to_string(response.status));
   }
 
   // ---- servers
@@ -162,43 +199,57 @@ struct Platform::State {
     });
   }
 
-  std::unique_ptr<http::Server> serve(const std::string& name, http::Router router, std::uint16_t port) {
+  std::unique_ptr<http::Server> serve(const std::string& name, http::Router router,
+                                      std::uint16_t port) {
     add_common_routes(router);
     http::ServerOptions server;
     server.port = port;
     server.threads = kServiceThreads;
     server.tls = options.tls;
-    server.body_octets_max = limit("request_octets_max") + 65536;  // the service itself refuses what is larger, by name
+    server.body_octets_max =
+        limit("request_octets_max") + 65536;  // the service itself refuses what is larger, by name
     return std::make_unique<http::Server>(world, server, metrics.timed(name, std::move(router)));
   }
 
   void observe() {
-    metrics.observe("wattseal_certificates_published", "Certificates in the repository", [this] { return static_cast<double>(repository.count()); });
-    metrics.observe("wattseal_journal_entries", "Facts in the journal", [this] { return static_cast<double>(store->journal_head().next - 1); });
-    const auto tally = [this](const std::string& name, const std::string& help, std::uint64_t gateway::Gateway::Counts::*member) {
-      metrics.observe("wattseal_gateway_" + name + "_total", help, [this, member] { return gateway ? static_cast<double>(gateway->counts().*member) : 0.0; });
+    metrics.observe("wattseal_certificates_published", "Certificates in the repository",
+                    [this] { return static_cast<double>(repository.count()); });
+    metrics.observe("wattseal_journal_entries", "Facts in the journal",
+                    [this] { return static_cast<double>(store->journal_head().next - 1); });
+    const auto tally = [this](const std::string& name, const std::string& help,
+                              std::uint64_t gateway::Gateway::Counts::*member) {
+      metrics.observe("wattseal_gateway_" + name + "_total", help, [this, member] {
+        return gateway ? static_cast<double>(gateway->counts().*member) : 0.0;
+      });
     };
     tally("accepted", "Service requests accepted", &gateway::Gateway::Counts::accepted);
     tally("refused", "Service requests refused", &gateway::Gateway::Counts::refused);
     tally("sent", "Commands handed to the WAN", &gateway::Gateway::Counts::sent);
-    tally("answered", "Answers of devices matched to their requests", &gateway::Gateway::Counts::answered);
+    tally("answered", "Answers of devices matched to their requests",
+          &gateway::Gateway::Counts::answered);
     tally("delivered", "Responses handed to users", &gateway::Gateway::Counts::delivered);
-    tally("timed_out", "Requests that ended without an answer", &gateway::Gateway::Counts::timed_out);
-    tally("disbelieved", "Device messages that were not believed", &gateway::Gateway::Counts::disbelieved);
+    tally("timed_out", "Requests that ended without an answer",
+          &gateway::Gateway::Counts::timed_out);
+    tally("disbelieved", "Device messages that were not believed",
+          &gateway::Gateway::Counts::disbelieved);
   }
 
   Result<smki::PublishedCertificate> obtain(Eui64 subscriber, BytesView request) {
-    TRY_ASSIGN(const smki::BatchId batch, authority.submit({subscriber, {to_bytes(request)}, world.new_trace()}));
+    TRY_ASSIGN(const smki::BatchId batch,
+               authority.submit({subscriber, {to_bytes(request)}, world.new_trace()}));
     wake();
-    if (!wait_for(batch, std::chrono::seconds(30))) throw Fault("a certificate was not issued in 30 s");
+    if (!wait_for(batch, std::chrono::seconds(30)))
+      throw Fault("a certificate was not issued in 30 s");
     const std::vector<smki::RowResult> results = authority.results(batch, 0, 1);
     CHECK(results.size() == 1);
-    if (!results[0].serial) return Refusal{"apps-certificate-refused"_rule, results[0].rule + ": " + results[0].detail};
+    if (!results[0].serial)
+      return Refusal{"apps-certificate-refused"_rule, results[0].rule + ": " + results[0].detail};
     return repository.by_serial(*results[0].serial);
   }
 
   Result<smki::PublishedCertificate> dcc_certificate(const DccRole& wanted) {
-    Result<smki::PublishedCertificate> found = repository.latest(wanted.id, wanted.use, wanted.role);
+    Result<smki::PublishedCertificate> found =
+        repository.latest(wanted.id, wanted.use, wanted.role);
     if (found.ok()) return found;
     TRY_ASSIGN(const crypto::KeyHandle key, crypto::find_or_generate(*keys, wanted.key_label));
     return obtain(DccParty::party, organisation_request(wanted.id, wanted.role, wanted.use, *key));
@@ -207,10 +258,12 @@ struct Platform::State {
   void stop() {
     if (stopping.exchange(true)) return;
     announce();
-    for (std::unique_ptr<http::Server>* server : {&gateway_server, &smki_server, &repository_server}) {
+    for (std::unique_ptr<http::Server>* server :
+         {&gateway_server, &smki_server, &repository_server}) {
       if (*server) (*server)->stop();
     }
-    for (std::unique_ptr<Pump>* pump : {&command_pump, &response_pump, &expiry_pump, &decide_pump, &issue_pump, &publish_pump}) {
+    for (std::unique_ptr<Pump>* pump :
+         {&command_pump, &response_pump, &expiry_pump, &decide_pump, &issue_pump, &publish_pump}) {
       if (*pump) (*pump)->stop();
     }
   }
@@ -230,12 +283,13 @@ struct Platform::State {
   std::unique_ptr<gateway::Gateway> gateway;
   std::mutex url_mutex;
   std::string wan_url;
-  std::unique_ptr<http::Client> wan_client;                       // command pump only
+  std::unique_ptr<http::Client> wan_client;                           // command pump only
   std::map<std::string, std::unique_ptr<http::Client>> user_clients;  // response pump only
   std::atomic<bool> stopping = false;
   std::mutex progress_mutex;
   std::condition_variable progress;
-  std::unique_ptr<Pump> decide_pump, issue_pump, publish_pump, command_pump, response_pump, expiry_pump;
+  std::unique_ptr<Pump> decide_pump, issue_pump, publish_pump, command_pump, response_pump,
+      expiry_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
 
@@ -249,13 +303,16 @@ Result<std::unique_ptr<Platform>> Platform::create(const World& world, PlatformO
     TRY_ASSIGN(store, storage::open_rocksdb_store(options.data / "store"));
   }
   TRY_ASSIGN(std::unique_ptr<crypto::KeyStore> keys, open_keys(world, options));
-  return std::unique_ptr<Platform>(new Platform(std::make_unique<State>(world, std::move(options), std::move(store), std::move(keys))));
+  return std::unique_ptr<Platform>(new Platform(
+      std::make_unique<State>(world, std::move(options), std::move(store), std::move(keys))));
 }
 
 std::string_view Platform::key_store_kind() const { return state_->keys->kind(); }
 
 Result<smki::CeremonyReport> Platform::run_ceremony() {
-  TRY_ASSIGN(smki::CeremonyReport report, smki::run_ceremony(state_->world, *state_->store, *state_->keys, state_->options.environment));
+  TRY_ASSIGN(smki::CeremonyReport report,
+             smki::run_ceremony(state_->world, *state_->store, *state_->keys,
+                                state_->options.environment));
   while (state_->repository.publish() > 0) {
   }
   return report;
@@ -263,40 +320,65 @@ Result<smki::CeremonyReport> Platform::run_ceremony() {
 
 Status Platform::start_smki() {
   State& state = *state_;
-  TRY_ASSIGN(state.ca, smki::CertificationAuthority::open(state.world, *state.store, *state.keys, state.workers, state.options.environment));
-  state.publish_pump = std::make_unique<Pump>("publish", [&state] { return state.publish_step(); }, kIdle);
-  state.issue_pump = std::make_unique<Pump>("issue", [&state] { return state.issue_step(); }, kIdle);
-  state.decide_pump = std::make_unique<Pump>("decide", [&state] { return state.decide_step(); }, kIdle);
+  TRY_ASSIGN(state.ca,
+             smki::CertificationAuthority::open(state.world, *state.store, *state.keys,
+                                                state.workers, state.options.environment));
+  state.publish_pump = std::make_unique<Pump>(
+      "publish", [&state] { return state.publish_step(); }, kIdle);
+  state.issue_pump = std::make_unique<Pump>(
+      "issue", [&state] { return state.issue_step(); }, kIdle);
+  state.decide_pump = std::make_unique<Pump>(
+      "decide", [&state] { return state.decide_step(); }, kIdle);
   state.observe();
   http::Router smki_router, repository_router;
   smki::add_subscriber_routes(smki_router, state.service);
   smki::add_repository_routes(repository_router, state.repository);
   state.smki_server = state.serve("smki", std::move(smki_router), state.options.smki_port);
-  state.repository_server = state.serve("repository", std::move(repository_router), state.options.repository_port);
+  state.repository_server =
+      state.serve("repository", std::move(repository_router), state.options.repository_port);
   return {};
 }
 
 Status Platform::start_gateway() {
   State& state = *state_;
   if (!state.authority.party(DccParty::party).ok()) {
-    TRY(state.authority.register_party({DccParty::party, "Data and Communications Company", "dcc", {}, {{DccParty::first, DccParty::last}}}, state.world.new_trace()));
+    TRY(state.authority.register_party({DccParty::party,
+                                        "Data and Communications Company",
+                                        "dcc",
+                                        {},
+                                        {{DccParty::first, DccParty::last}}},
+                                       state.world.new_trace()));
   }
   for (const DccRole& role : kDccRoles) TRY(state.dcc_certificate(role));
   gateway::DccIdentity identity;
   identity.broker = DccParty::broker;
   TRY_ASSIGN(identity.broker_key_agreement, state.keys->find("dcc.broker.ka"));
   TRY_ASSIGN(identity.xml_signing, state.keys->find("dcc.xml.ds"));
-  TRY_ASSIGN(const smki::PublishedCertificate signer, state.repository.latest(DccParty::xml_signer, KeyUse::digital_signature, RemotePartyRole::dsp_xml_sign));
+  TRY_ASSIGN(const smki::PublishedCertificate signer,
+             state.repository.latest(DccParty::xml_signer, KeyUse::digital_signature,
+                                     RemotePartyRole::dsp_xml_sign));
   identity.xml_signer = signer_of(signer);
   state.gateway = std::make_unique<gateway::Gateway>(
-      state.world, *state.store, state.authority, state.repository, state.registration, state.inventory, std::move(identity),
-      [&state](Eui64 device, BytesView message, TraceId trace) { state.send_to_device(device, message, trace); },
-      [&state](const std::string& url, const std::string& document, TraceId trace) { state.send_to_user(url, document, trace); });
-  state.command_pump = std::make_unique<Pump>("commands", [&state] { return state.gateway->send_commands(); }, std::chrono::milliseconds(50));
-  state.response_pump = std::make_unique<Pump>("responses", [&state] { return state.gateway->deliver_responses(); }, std::chrono::milliseconds(50));
-  state.expiry_pump = std::make_unique<Pump>("expiry", [&state] { return state.gateway->expire_requests(); }, std::chrono::milliseconds(1000));
+      state.world, *state.store, state.authority, state.repository, state.registration,
+      state.inventory, std::move(identity),
+      [&state](Eui64 device, BytesView message, TraceId trace) {
+        state.send_to_device(device, message, trace);
+      },
+      [&state](const std::string& url, const std::string& document, TraceId trace) {
+        state.send_to_user(url, document, trace);
+      });
+  state.command_pump = std::make_unique<Pump>(
+      "commands", [&state] { return state.gateway->send_commands(); },
+      std::chrono::milliseconds(50));
+  state.response_pump = std::make_unique<Pump>(
+      "responses", [&state] { return state.gateway->deliver_responses(); },
+      std::chrono::milliseconds(50));
+  state.expiry_pump = std::make_unique<Pump>(
+      "expiry", [&state] { return state.gateway->expire_requests(); },
+      std::chrono::milliseconds(1000));
   http::Router router;
-  for (const auto& [path, url] : {std::pair{"/api/v1/serviceD", gateway::ServiceUrl::non_device}, std::pair{"/api/v1/serviceS", gateway::ServiceUrl::send_command},
+  for (const auto& [path, url] : {std::pair{"/api/v1/serviceD", gateway::ServiceUrl::non_device},
+                                  std::pair{"/api/v1/serviceS", gateway::ServiceUrl::send_command},
                                   std::pair{"/api/v1/serviceT", gateway::ServiceUrl::transform}}) {
     router.on("POST", path, [&state, service = url](const http::Request& request) {
       http::Response response = state.gateway->serve(service, request);
@@ -308,7 +390,8 @@ Status Platform::start_gateway() {
     const Status status = state.gateway->on_device_message(as_bytes(request.body), request.trace);
     state.response_pump->wake();
     if (status.ok()) return http::Response{.status = 202};
-    return http::Response{.status = rule_row(status.refusal().rule).http_status, .body = explain(status.refusal()) + "\n"};
+    return http::Response{.status = rule_row(status.refusal().rule).http_status,
+                          .body = explain(status.refusal()) + "\n"};
   });
   state.gateway_server = state.serve("gateway", std::move(router), state.options.gateway_port);
   return {};
@@ -322,11 +405,14 @@ void Platform::stop() { state_->stop(); }
 
 namespace {
 std::string local(const PlatformOptions& options, const std::unique_ptr<http::Server>& server) {
-  return (options.tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(server->port());
+  return (options.tls ? "https://127.0.0.1:" : "http://127.0.0.1:") +
+         std::to_string(server->port());
 }
 }  // namespace
 std::string Platform::smki_url() const { return local(state_->options, state_->smki_server); }
-std::string Platform::repository_url() const { return local(state_->options, state_->repository_server); }
+std::string Platform::repository_url() const {
+  return local(state_->options, state_->repository_server);
+}
 std::string Platform::gateway_url() const { return local(state_->options, state_->gateway_server); }
 storage::Store& Platform::store() { return *state_->store; }
 smki::RegistrationAuthority& Platform::registration_authority() { return state_->authority; }
@@ -336,11 +422,16 @@ gateway::Registration& Platform::registration() { return state_->registration; }
 gateway::Inventory& Platform::inventory() { return state_->inventory; }
 gateway::Gateway& Platform::gateway() { return *state_->gateway; }
 Workers& Platform::workers() { return state_->workers; }
-Result<smki::PublishedCertificate> Platform::dcc_certificate(Eui64 identity, KeyUse use, RemotePartyRole role) const {
+Result<smki::PublishedCertificate> Platform::dcc_certificate(Eui64 identity, KeyUse use,
+                                                             RemotePartyRole role) const {
   return state_->repository.latest(identity, use, role);
 }
-Result<smki::PublishedCertificate> Platform::obtain(Eui64 subscriber, BytesView request) { return state_->obtain(subscriber, request); }
+Result<smki::PublishedCertificate> Platform::obtain(Eui64 subscriber, BytesView request) {
+  return state_->obtain(subscriber, request);
+}
 void Platform::wake() { state_->wake(); }
-bool Platform::wait_for(smki::BatchId batch, std::chrono::seconds time) { return state_->wait_for(batch, time); }
+bool Platform::wait_for(smki::BatchId batch, std::chrono::seconds time) {
+  return state_->wait_for(batch, time);
+}
 
 }  // namespace wattseal::apps

@@ -1,6 +1,7 @@
-// The DCC in one process: SMKI service, repository and gateway with their stores, keys, background work and HTTP servers. What a
-// national deployment spreads over hosts stands here behind the same interfaces. Every server binds loopback.
-// Order: create, run_ceremony (keeps what exists), start_smki, start_gateway. Restart-safe at any moment.
+// The DCC in one process: SMKI service, repository and gateway with their stores, keys, background
+// work and HTTP servers. What a national deployment spreads over hosts stands here behind the same
+// interfaces. Every server binds loopback. Order: create, run_ceremony (keeps what exists),
+// start_smki, start_gateway. Restart-safe at any moment.
 #pragma once
 #include <filesystem>
 
@@ -15,19 +16,22 @@
 namespace wattseal::apps {
 
 struct PlatformOptions {
-  std::filesystem::path data;      // folder of the embedded store and keys; empty: in memory, for tests
-  std::string key_store = "auto";  // "pkcs11", "file", "memory"; auto: SoftHSM2 when it is installed, else file
-  std::string passphrase = "wattseal-development";  // of the key file, or the token's PIN is derived from nothing: see pin
+  std::filesystem::path data;  // folder of the embedded store and keys; empty: in memory, for tests
+  std::string key_store =
+      "auto";  // "pkcs11", "file", "memory"; auto: SoftHSM2 when it is installed, else file
+  std::string passphrase = "wattseal-development";  // of the key file, or the token's PIN is
+                                                    // derived from nothing: see pin
   std::string pin = "123456";                       // of the token
   Environment environment = Environment::test;
   std::uint16_t smki_port = 0, repository_port = 0, gateway_port = 0;  // 0: any free one
-  std::string wan_url;                                                 // where devices are; settable later
-  std::optional<http::Tls> tls = {};                                   // of all servers; without: plain HTTP on loopback
+  std::string wan_url;                // where devices are; settable later
+  std::optional<http::Tls> tls = {};  // of all servers; without: plain HTTP on loopback
 };
 
 // Identities of the DCC's own roles. The range is allotted to the party "dcc".
 struct DccParty {
-  static constexpr Eui64 first = Eui64::from_number(0x9057530000000000), last = Eui64::from_number(0x905753000000000F);
+  static constexpr Eui64 first = Eui64::from_number(0x9057530000000000),
+                         last = Eui64::from_number(0x905753000000000F);
   static constexpr Eui64 party = Eui64::from_number(0x9057530000000000);
   static constexpr Eui64 recovery = Eui64::from_number(0x9057530000000001);
   static constexpr Eui64 broker = Eui64::from_number(0x9057530000000002);
@@ -45,7 +49,8 @@ class Platform {
   std::string_view key_store_kind() const;
   Result<smki::CeremonyReport> run_ceremony();
   Status start_smki();
-  // Makes the DCC's own certificates when they are missing (through the registration authority, as anyone's) and opens the gateway.
+  // Makes the DCC's own certificates when they are missing (through the registration authority, as
+  // anyone's) and opens the gateway.
   Status start_gateway();
   void set_wan_url(const std::string& url);
   void stop();  // graceful: servers first, then background work
@@ -60,7 +65,8 @@ class Platform {
   gateway::Gateway& gateway();
   Workers& workers();
   // Certificates of the DCC's own roles, as published.
-  Result<smki::PublishedCertificate> dcc_certificate(Eui64 identity, KeyUse use, RemotePartyRole role) const;
+  Result<smki::PublishedCertificate> dcc_certificate(Eui64 identity, KeyUse use,
+                                                     RemotePartyRole role) const;
 
   // Submits one request as any subscriber would and waits for the certificate.
   Result<smki::PublishedCertificate> obtain(Eui64 subscriber, BytesView request);
@@ -74,7 +80,8 @@ class Platform {
 };
 
 // PKCS#10 of an organisation for one role and use; of a device for one use.
-Bytes organisation_request(Eui64 id, RemotePartyRole role, KeyUse use, const crypto::PrivateKey& key, std::string_view common_name = {});
+Bytes organisation_request(Eui64 id, RemotePartyRole role, KeyUse use,
+                           const crypto::PrivateKey& key, std::string_view common_name = {});
 Bytes device_request(Eui64 id, KeyUse use, const crypto::PrivateKey& key);
 // How an XML signature names a certificate.
 xml::IssuerSerial signer_of(const smki::PublishedCertificate& certificate);

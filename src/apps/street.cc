@@ -12,11 +12,16 @@ constexpr std::size_t kAtOnce = 256;
 
 }  // namespace
 
-Street::Street(const World& world, Workers& workers, std::size_t premises, Eui64 first) : world_(world), workers_(workers) {
+Street::Street(const World& world, Workers& workers, std::size_t premises, Eui64 first)
+    : world_(world), workers_(workers) {
   for (std::size_t i = 0; i < premises; ++i) {
-    const auto id = [&](std::uint64_t offset) { return Eui64::from_number(first.number() + 4 * i + offset); };
-    premises_.push_back({id(0), id(1), id(2), id(3), Mpan::from_core(kFirstMpanCore + i), Mprn::from_core(kFirstMprnCore + i)});
-    constexpr DeviceType kTypes[] = {DeviceType::esme, DeviceType::gsme, DeviceType::chf, DeviceType::gpf};
+    const auto id = [&](std::uint64_t offset) {
+      return Eui64::from_number(first.number() + 4 * i + offset);
+    };
+    premises_.push_back({id(0), id(1), id(2), id(3), Mpan::from_core(kFirstMpanCore + i),
+                         Mprn::from_core(kFirstMprnCore + i)});
+    constexpr DeviceType kTypes[] = {DeviceType::esme, DeviceType::gsme, DeviceType::chf,
+                                     DeviceType::gpf};
     for (std::uint64_t offset = 0; offset < 4; ++offset) {
       std::unique_ptr<Place> place = std::make_unique<Place>();
       place->type = kTypes[offset];
@@ -36,14 +41,17 @@ Street::Place& Street::place(Eui64 device) const {
 std::vector<Bytes> Street::make_requests() {
   std::vector<std::pair<Eui64, Place*>> order;
   for (const Premises& one : premises_) {
-    for (const Eui64 id : {one.esme, one.gsme, one.chf, one.gpf}) order.emplace_back(id, &place(id));
+    for (const Eui64 id : {one.esme, one.gsme, one.chf, one.gpf})
+      order.emplace_back(id, &place(id));
   }
   std::vector<Bytes> requests(order.size() * 2);
   workers_.parallel_for(order.size(), 16, [&](std::size_t begin, std::size_t end) {
-    const std::unique_ptr<crypto::KeyStore> keys = crypto::memory_key_store();  // an emulated device's keys live in its memory
+    const std::unique_ptr<crypto::KeyStore> keys =
+        crypto::memory_key_store();  // an emulated device's keys live in its memory
     for (std::size_t i = begin; i < end; ++i) {
       const auto& [id, where] = order[i];
-      const Result<crypto::KeyHandle> signing = crypto::generate_one(*keys, id.hex() + ".ds"), agreement = crypto::generate_one(*keys, id.hex() + ".ka");
+      const Result<crypto::KeyHandle> signing = crypto::generate_one(*keys, id.hex() + ".ds"),
+                                      agreement = crypto::generate_one(*keys, id.hex() + ".ka");
       CHECK(signing.ok() && agreement.ok());
       where->signing = *signing;
       where->agreement = *agreement;
@@ -54,7 +62,9 @@ std::vector<Bytes> Street::make_requests() {
   return requests;
 }
 
-Status Street::install(const std::vector<Bytes>& anchors, const std::map<emulators::Cell, Bytes>& meter_cells, const std::map<emulators::Cell, Bytes>& hub_cells) {
+Status Street::install(const std::vector<Bytes>& anchors,
+                       const std::map<emulators::Cell, Bytes>& meter_cells,
+                       const std::map<emulators::Cell, Bytes>& hub_cells) {
   std::vector<std::pair<Eui64, Place*>> order;
   for (const auto& [id, where] : places_) order.emplace_back(id, where.get());
   std::mutex refused_mutex;
@@ -63,8 +73,9 @@ Status Street::install(const std::vector<Bytes>& anchors, const std::map<emulato
     for (std::size_t i = begin; i < end; ++i) {
       const auto& [id, where] = order[i];
       const bool hub = where->type == DeviceType::chf;
-      Result<std::unique_ptr<emulators::EmulatedDevice>> made =
-          emulators::EmulatedDevice::make(world_, {id, where->type, where->signing, where->agreement, anchors, hub ? hub_cells : meter_cells});
+      Result<std::unique_ptr<emulators::EmulatedDevice>> made = emulators::EmulatedDevice::make(
+          world_, {id, where->type, where->signing, where->agreement, anchors,
+                   hub ? hub_cells : meter_cells});
       if (made.ok()) {
         where->device = std::move(*made);
       } else {
@@ -81,15 +92,19 @@ void Street::connect(const std::string& gateway_url) {
   Result<std::unique_ptr<http::Client>> client = http::Client::open(gateway_url);
   if (!client.ok()) throw Fault("the gateway's address: " + client.refusal().detail);
   gateway_ = std::move(*client);
-  pump_ = std::make_unique<Pump>("street", [this] { return bring_back(); }, std::chrono::milliseconds(100));
+  pump_ = std::make_unique<Pump>(
+      "street", [this] { return bring_back(); }, std::chrono::milliseconds(100));
   http::ServerOptions options;
   options.body_octets_max = limit("gbcs_octets_max");
   http::Router router;
-  router.on("POST", "/wan/v1/devices/*", [this](const http::Request& request) { return receive(request); });
+  router.on("POST", "/wan/v1/devices/*",
+            [this](const http::Request& request) { return receive(request); });
   server_ = std::make_unique<http::Server>(world_, options, router);
 }
 
-std::string Street::wan_url() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
+std::string Street::wan_url() const {
+  return "http://127.0.0.1:" + std::to_string(server_->port());
+}
 
 void Street::stop() {
   if (server_) server_->stop();
@@ -97,8 +112,10 @@ void Street::stop() {
 }
 
 http::Response Street::receive(const http::Request& request) {
-  const std::optional<Bytes> id = from_hex(std::string_view(request.path).substr(std::string_view("/wan/v1/devices/").size()));
-  const auto found = id && id->size() == 8 ? places_.find(Eui64::from_number(get_be(*id))) : places_.end();
+  const std::optional<Bytes> id =
+      from_hex(std::string_view(request.path).substr(std::string_view("/wan/v1/devices/").size()));
+  const auto found =
+      id && id->size() == 8 ? places_.find(Eui64::from_number(get_be(*id))) : places_.end();
   if (found == places_.end()) return {.status = 404, .body = "No such device is on this street.\n"};
   std::vector<Bytes> answers;
   {
@@ -119,7 +136,8 @@ bool Street::bring_back() {
   {
     const std::lock_guard lock(mutex_);
     const std::size_t count = std::min(waiting_.size(), kAtOnce);
-    std::move(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count), std::back_inserter(batch));
+    std::move(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count),
+              std::back_inserter(batch));
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -133,7 +151,9 @@ bool Street::bring_back() {
       gateway_->send(request);  // a refusal is the gateway's last word on it
     } catch (const Fault&) {
       const std::lock_guard lock(mutex_);
-      waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(i)), std::make_move_iterator(batch.end()));
+      waiting_.insert(waiting_.begin(),
+                      std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(i)),
+                      std::make_move_iterator(batch.end()));
       throw;
     }
   }

@@ -1,7 +1,8 @@
-// A street of emulated premises: each has an electricity meter (ESME), a gas meter (GSME), a communications hub (CHF) and a gas
-// proxy (GPF). The street makes their keys and signing requests, installs their trust anchors, and is their WAN: a server that the
-// gateway sends commands to, and a client that brings answers and alerts back.
-// Threads: make_requests and install by one thread; then everything from any.
+// A street of emulated premises: each has an electricity meter (ESME), a gas meter (GSME), a
+// communications hub (CHF) and a gas proxy (GPF). The street makes their keys and signing requests,
+// installs their trust anchors, and is their WAN: a server that the gateway sends commands to, and
+// a client that brings answers and alerts back. Threads: make_requests and install by one thread;
+// then everything from any.
 #pragma once
 #include <map>
 #include <mutex>
@@ -29,10 +30,14 @@ class Street {
   const std::vector<Premises>& premises() const { return premises_; }
   std::size_t devices() const { return premises_.size() * 4; }
 
-  // New keys and PKCS#10 for every device, DS then KA, in the order of premises: ESME, GSME, CHF, GPF.
+  // New keys and PKCS#10 for every device, DS then KA, in the order of premises: ESME, GSME, CHF,
+  // GPF.
   std::vector<Bytes> make_requests();
-  // Puts the same Organisation Certificates into the cells of every device. Refuses device-credentials.
-  Status install(const std::vector<Bytes>& anchors, const std::map<emulators::Cell, Bytes>& meter_cells, const std::map<emulators::Cell, Bytes>& hub_cells);
+  // Puts the same Organisation Certificates into the cells of every device. Refuses
+  // device-credentials.
+  Status install(const std::vector<Bytes>& anchors,
+                 const std::map<emulators::Cell, Bytes>& meter_cells,
+                 const std::map<emulators::Cell, Bytes>& hub_cells);
 
   void connect(const std::string& gateway_url);  // opens the WAN server
   std::string wan_url() const;

@@ -33,21 +33,27 @@ std::optional<Octet> Reader::peek_tag() const {
 }
 
 Result<Tlv> Reader::any() {
-  if (rest_.size() < 2) return refuse("der-truncated"_rule, "the octets end inside a tag or length");
+  if (rest_.size() < 2)
+    return refuse("der-truncated"_rule, "the octets end inside a tag or length");
   const Octet tag = rest_[0];
   if ((tag & 0x1F) == 0x1F) return refuse("der-tag"_rule, "tag numbers above 30 are not used here");
   std::size_t head = 2, length = rest_[1];
   if (length >= 0x80) {
     const std::size_t octets = length & 0x7F;
-    if (octets == 0 || octets > 4) return refuse("der-length"_rule, "the length is indefinite or longer than 4 octets");
-    if (rest_.size() < 2 + octets) return refuse("der-truncated"_rule, "the octets end inside a length");
+    if (octets == 0 || octets > 4)
+      return refuse("der-length"_rule, "the length is indefinite or longer than 4 octets");
+    if (rest_.size() < 2 + octets)
+      return refuse("der-truncated"_rule, "the octets end inside a length");
     length = static_cast<std::size_t>(get_be(rest_.subspan(2, octets)));
     head += octets;
     const bool minimal = length >= 0x80 && rest_[2] != 0;
-    if (!minimal && lengths_ == Lengths::minimal) return refuse("der-length"_rule, "the length is not in its shortest form");
+    if (!minimal && lengths_ == Lengths::minimal)
+      return refuse("der-length"_rule, "the length is not in its shortest form");
   }
   if (rest_.size() - head < length) {
-    return refuse("der-truncated"_rule, "tag " + tag_text(tag) + " claims " + std::to_string(length) + " octets, " + std::to_string(rest_.size() - head) + " are left");
+    return refuse("der-truncated"_rule, "tag " + tag_text(tag) + " claims " +
+                                            std::to_string(length) + " octets, " +
+                                            std::to_string(rest_.size() - head) + " are left");
   }
   const Tlv tlv{tag, rest_.subspan(head, length), rest_.first(head + length)};
   rest_ = rest_.subspan(head + length);
@@ -57,7 +63,9 @@ Result<Tlv> Reader::any() {
 Result<Tlv> Reader::expect(Octet tag) {
   const std::optional<Octet> found = peek_tag();
   if (!found) return refuse("der-truncated"_rule, "tag " + tag_text(tag) + " is missing");
-  if (*found != tag) return refuse("der-tag"_rule, "tag " + tag_text(*found) + " stands where " + tag_text(tag) + " belongs");
+  if (*found != tag)
+    return refuse("der-tag"_rule,
+                  "tag " + tag_text(*found) + " stands where " + tag_text(tag) + " belongs");
   return any();
 }
 
@@ -68,10 +76,12 @@ Result<Reader> Reader::enter(Octet tag) {
 
 Result<BytesView> Reader::oid() {
   TRY_ASSIGN(const Tlv tlv, expect(kOid));
-  if (tlv.content.empty() || (tlv.content.back() & 0x80)) return refuse("der-value"_rule, "an object identifier ends inside an arc");
+  if (tlv.content.empty() || (tlv.content.back() & 0x80))
+    return refuse("der-value"_rule, "an object identifier ends inside an arc");
   bool first_of_arc = true;
   for (const Octet octet : tlv.content) {
-    if (first_of_arc && octet == 0x80) return refuse("der-value"_rule, "an object identifier's arc is padded");
+    if (first_of_arc && octet == 0x80)
+      return refuse("der-value"_rule, "an object identifier's arc is padded");
     first_of_arc = (octet & 0x80) == 0;
   }
   return tlv.content;
@@ -80,9 +90,11 @@ Result<BytesView> Reader::oid() {
 Result<BytesView> Reader::positive_integer() {
   TRY_ASSIGN(const Tlv tlv, expect(kInteger));
   BytesView content = tlv.content;
-  if (content.empty() || (content[0] & 0x80)) return refuse("der-value"_rule, "an integer is empty or negative");
+  if (content.empty() || (content[0] & 0x80))
+    return refuse("der-value"_rule, "an integer is empty or negative");
   if (content[0] == 0 && content.size() > 1) {
-    if (!(content[1] & 0x80)) return refuse("der-value"_rule, "an integer is not in its shortest form");
+    if (!(content[1] & 0x80))
+      return refuse("der-value"_rule, "an integer is not in its shortest form");
     content = content.subspan(1);
   }
   return content;
@@ -96,27 +108,33 @@ Result<std::uint64_t> Reader::unsigned_integer() {
 
 Result<bool> Reader::boolean() {
   TRY_ASSIGN(const Tlv tlv, expect(kBoolean));
-  if (tlv.content.size() != 1 || (tlv.content[0] != 0 && tlv.content[0] != 0xFF)) return refuse("der-value"_rule, "a boolean is neither 00 nor FF");
+  if (tlv.content.size() != 1 || (tlv.content[0] != 0 && tlv.content[0] != 0xFF))
+    return refuse("der-value"_rule, "a boolean is neither 00 nor FF");
   return tlv.content[0] == 0xFF;
 }
 
 Result<BytesView> Reader::bit_string(unsigned unused_bits) {
   TRY_ASSIGN(const Tlv tlv, expect(kBitString));
-  if (tlv.content.empty() || tlv.content[0] != unused_bits) return refuse("der-value"_rule, "a bit string has another number of unused bits");
+  if (tlv.content.empty() || tlv.content[0] != unused_bits)
+    return refuse("der-value"_rule, "a bit string has another number of unused bits");
   const BytesView octets = tlv.content.subspan(1);
-  if (unused_bits > 0 && (octets.empty() || (octets.back() & ((1u << unused_bits) - 1)))) return refuse("der-value"_rule, "unused bits of a bit string are set");
+  if (unused_bits > 0 && (octets.empty() || (octets.back() & ((1u << unused_bits) - 1))))
+    return refuse("der-value"_rule, "unused bits of a bit string are set");
   return octets;
 }
 
 Result<UtcTime> Reader::time() {
   TRY_ASSIGN(const Tlv tlv, any());
   const std::string_view text = as_text(tlv.content);
-  if (tlv.tag != kUtcTime && tlv.tag != kGeneralizedTime) return refuse("der-tag"_rule, "a time has tag " + tag_text(tlv.tag));
+  if (tlv.tag != kUtcTime && tlv.tag != kGeneralizedTime)
+    return refuse("der-tag"_rule, "a time has tag " + tag_text(tlv.tag));
   const std::size_t year_digits = tlv.tag == kUtcTime ? 2 : 4;
-  if (text.size() != year_digits + 11 || text.back() != 'Z') return refuse("der-value"_rule, "a time is not in whole seconds UTC");
+  if (text.size() != year_digits + 11 || text.back() != 'Z')
+    return refuse("der-value"_rule, "a time is not in whole seconds UTC");
   CivilTime civil;
   civil.year = number_at(text, 0, year_digits);
-  if (tlv.tag == kUtcTime && civil.year >= 0) civil.year += civil.year < 50 ? 2000 : 1900;  // RFC 5280 4.1.2.5.1
+  if (tlv.tag == kUtcTime && civil.year >= 0)
+    civil.year += civil.year < 50 ? 2000 : 1900;  // RFC 5280 4.1.2.5.1
   civil.month = number_at(text, year_digits, 2);
   civil.day = number_at(text, year_digits + 2, 2);
   civil.hour = number_at(text, year_digits + 4, 2);
@@ -129,7 +147,8 @@ Result<UtcTime> Reader::time() {
 
 Status Reader::finish() const {
   if (rest_.empty()) return {};
-  return refuse("der-trailing"_rule, std::to_string(rest_.size()) + " octets follow the end of the value");
+  return refuse("der-trailing"_rule,
+                std::to_string(rest_.size()) + " octets follow the end of the value");
 }
 
 void Writer::primitive(Octet tag, BytesView content) {
@@ -143,7 +162,8 @@ std::size_t Writer::begin(Octet tag) {
   return out_.size();
 }
 
-// Lengths stand before contents whose length is only known now; contents are small, so they are moved.
+// Lengths stand before contents whose length is only known now; contents are small, so they are
+// moved.
 void Writer::end(std::size_t start) {
   const std::size_t length = out_.size() - start;
   CHECK(length < 1u << 30);
@@ -203,14 +223,16 @@ void Writer::x509_time(UtcTime time) {
   const CivilTime c = time.civil();
   if (c.year < 1950 || c.year >= 2050) return generalized_time(time);
   char content[16];
-  std::snprintf(content, sizeof content, "%02d%02d%02d%02d%02d%02dZ", c.year % 100, c.month, c.day, c.hour, c.minute, c.second);
+  std::snprintf(content, sizeof content, "%02d%02d%02d%02d%02d%02dZ", c.year % 100, c.month, c.day,
+                c.hour, c.minute, c.second);
   text(kUtcTime, content);
 }
 
 void Writer::generalized_time(UtcTime time) {
   const CivilTime c = time.civil();
   char content[24];
-  std::snprintf(content, sizeof content, "%04d%02d%02d%02d%02d%02dZ", c.year, c.month, c.day, c.hour, c.minute, c.second);
+  std::snprintf(content, sizeof content, "%04d%02d%02d%02d%02d%02dZ", c.year, c.month, c.day,
+                c.hour, c.minute, c.second);
   text(kGeneralizedTime, content);
 }
 

@@ -1,6 +1,7 @@
-// DER: a strict reader over octets it does not own, and a writer. Object identifiers are constants in their encoded form.
-// The reader accepts exactly one encoding of a value; Lengths::as_devices_emit additionally accepts non-minimal long lengths,
-// which 18 reference device messages carry (spec/gbcs-duis.md 0, item 10). Depth is bounded by the caller's own recursion.
+// DER: a strict reader over octets it does not own, and a writer. Object identifiers are constants
+// in their encoded form. The reader accepts exactly one encoding of a value;
+// Lengths::as_devices_emit additionally accepts non-minimal long lengths, which 18 reference device
+// messages carry (spec/gbcs-duis.md 0, item 10). Depth is bounded by the caller's own recursion.
 // Errors: der-truncated, der-length, der-tag, der-trailing, der-value.
 // Source: ITU-T X.690.
 #pragma once
@@ -10,9 +11,10 @@
 
 namespace wattseal::asn1 {
 
-inline constexpr Octet kBoolean = 0x01, kInteger = 0x02, kBitString = 0x03, kOctetString = 0x04, kNull = 0x05, kOid = 0x06,
-                       kEnumerated = 0x0A, kUtf8String = 0x0C, kPrintableString = 0x13, kUtcTime = 0x17,
-                       kGeneralizedTime = 0x18, kSequence = 0x30, kSet = 0x31;
+inline constexpr Octet kBoolean = 0x01, kInteger = 0x02, kBitString = 0x03, kOctetString = 0x04,
+                       kNull = 0x05, kOid = 0x06, kEnumerated = 0x0A, kUtf8String = 0x0C,
+                       kPrintableString = 0x13, kUtcTime = 0x17, kGeneralizedTime = 0x18,
+                       kSequence = 0x30, kSet = 0x31;
 constexpr Octet context(unsigned number, bool constructed) {
   return static_cast<Octet>(0x80u | (constructed ? 0x20u : 0u) | number);
 }
@@ -27,19 +29,21 @@ struct Tlv {
 
 class Reader {
  public:
-  explicit Reader(BytesView input, Lengths lengths = Lengths::minimal) : rest_(input), lengths_(lengths) {}
+  explicit Reader(BytesView input, Lengths lengths = Lengths::minimal)
+      : rest_(input), lengths_(lengths) {}
   bool empty() const { return rest_.empty(); }
   std::optional<Octet> peek_tag() const;  // nothing at the end
   Result<Tlv> any();
-  Result<Tlv> expect(Octet tag);               // refuses der-tag
-  Result<Reader> enter(Octet tag);             // a reader over the content of a constructed value
-  Result<BytesView> oid();                     // content octets
-  Result<std::uint64_t> unsigned_integer();    // refuses der-value when negative or over 64 bits
-  Result<BytesView> positive_integer();        // big-endian without the sign octet
+  Result<Tlv> expect(Octet tag);             // refuses der-tag
+  Result<Reader> enter(Octet tag);           // a reader over the content of a constructed value
+  Result<BytesView> oid();                   // content octets
+  Result<std::uint64_t> unsigned_integer();  // refuses der-value when negative or over 64 bits
+  Result<BytesView> positive_integer();      // big-endian without the sign octet
   Result<bool> boolean();
-  Result<BytesView> bit_string(unsigned unused_bits);  // the content must have exactly that many unused bits
-  Result<UtcTime> time();                      // UTCTime or GeneralizedTime, whole seconds, Z
-  Status finish() const;                       // refuses der-trailing
+  Result<BytesView> bit_string(
+      unsigned unused_bits);  // the content must have exactly that many unused bits
+  Result<UtcTime> time();     // UTCTime or GeneralizedTime, whole seconds, Z
+  Status finish() const;      // refuses der-trailing
 
  private:
   BytesView rest_;
@@ -60,7 +64,8 @@ class Writer {
     end(start);
   }
   void integer(std::int64_t value);
-  void positive_integer(BytesView big_endian, Octet tag = kInteger);  // adds the sign octet when needed
+  void positive_integer(BytesView big_endian,
+                        Octet tag = kInteger);  // adds the sign octet when needed
   void unsigned_integer(std::uint64_t value, Octet tag = kInteger);
   void boolean(bool value);
   void null() { primitive(kNull, {}); }

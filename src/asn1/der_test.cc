@@ -12,9 +12,18 @@ TEST(DerReader, AcceptsOneEncodingOfEachValue) {
   struct Case {
     std::string_view octets, rule;
   };
-  for (const Case& one : std::initializer_list<Case>{{"020101", ""}, {"0200", "der-value"}, {"02020001", "der-value"}, {"0201FF", "der-value"},
-                                                     {"02020080", ""}, {"02810101", "der-length"}, {"0280", "der-length"}, {"0285010203040506", "der-length"},
-                                                     {"0202FF", "der-truncated"}, {"02", "der-truncated"}, {"0401AA", "der-tag"}, {"1F8101", "der-tag"},
+  for (const Case& one : std::initializer_list<Case>{{"020101", ""},
+                                                     {"0200", "der-value"},
+                                                     {"02020001", "der-value"},
+                                                     {"0201FF", "der-value"},
+                                                     {"02020080", ""},
+                                                     {"02810101", "der-length"},
+                                                     {"0280", "der-length"},
+                                                     {"0285010203040506", "der-length"},
+                                                     {"0202FF", "der-truncated"},
+                                                     {"02", "der-truncated"},
+                                                     {"0401AA", "der-tag"},
+                                                     {"1F8101", "der-tag"},
                                                      {"0209010000000000000000", "der-value"}}) {
     const Bytes octets = hex(one.octets);
     Reader reader(octets);
@@ -40,16 +49,25 @@ TEST(DerReader, RefusesTrailingOctets) {
 }
 
 TEST(DerReader, JudgesObjectIdentifiersBooleansAndBitStrings) {
-  const auto oid = [](std::string_view text) { const Bytes octets = hex(text); return Reader(octets).oid().ok(); };
+  const auto oid = [](std::string_view text) {
+    const Bytes octets = hex(text);
+    return Reader(octets).oid().ok();
+  };
   EXPECT_TRUE(oid("0603550403"));
   EXPECT_FALSE(oid("0600"));
   EXPECT_FALSE(oid("06025580"));
   EXPECT_FALSE(oid("0603558003"));
-  const auto boolean = [](std::string_view text) { const Bytes octets = hex(text); return Reader(octets).boolean().ok(); };
+  const auto boolean = [](std::string_view text) {
+    const Bytes octets = hex(text);
+    return Reader(octets).boolean().ok();
+  };
   EXPECT_TRUE(boolean("0101FF"));
   EXPECT_FALSE(boolean("010101"));
   EXPECT_FALSE(boolean("0102FFFF"));
-  const auto bits = [](std::string_view text, unsigned unused) { const Bytes octets = hex(text); return Reader(octets).bit_string(unused).ok(); };
+  const auto bits = [](std::string_view text, unsigned unused) {
+    const Bytes octets = hex(text);
+    return Reader(octets).bit_string(unused).ok();
+  };
   EXPECT_TRUE(bits("03020780", 7));
   EXPECT_FALSE(bits("03020781", 7)) << "an unused bit is set";
   EXPECT_FALSE(bits("03020080", 7));
@@ -66,7 +84,8 @@ TEST(DerTimes, AreWholeSecondsUtcOfTheCalendar) {
   EXPECT_EQ(read(kUtcTime, "491231235959Z"), "2049-12-31T23:59:59Z");
   EXPECT_EQ(read(kUtcTime, "500101000000Z"), "1950-01-01T00:00:00Z");
   EXPECT_EQ(read(kGeneralizedTime, "99991231235959Z"), "9999-12-31T23:59:59Z");
-  for (const std::string_view bad : {"490231000000Z", "4912312359Z", "491231235959+0000", "491231235960Z", "4912312x5959Z", "-91231235959Z"}) {
+  for (const std::string_view bad : {"490231000000Z", "4912312359Z", "491231235959+0000",
+                                     "491231235960Z", "4912312x5959Z", "-91231235959Z"}) {
     EXPECT_EQ(read(kUtcTime, bad), "der-value") << bad;
   }
 }
@@ -77,7 +96,11 @@ TEST(DerWriter, WritesWhatTheReaderReads) {
     writer.unsigned_integer(value);
     EXPECT_EQ(Reader(writer.bytes()).unsigned_integer().value(), value);
   }
-  const auto integer = [](std::int64_t value) { Writer writer; writer.integer(value); return to_hex(writer.bytes()); };
+  const auto integer = [](std::int64_t value) {
+    Writer writer;
+    writer.integer(value);
+    return to_hex(writer.bytes());
+  };
   EXPECT_EQ(integer(0), "020100");
   EXPECT_EQ(integer(-1), "0201ff");
   EXPECT_EQ(integer(-128), "020180");

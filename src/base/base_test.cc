@@ -21,7 +21,8 @@ TEST(Base64, RoundTripsEveryLengthAndSkipsWhiteSpace) {
 }
 
 TEST(Base64, RefusesWhatIsNotTheOneEncoding) {
-  for (const char* text : {"a", "aG", "aGk", "aGk==", "=", "aG=k", "aGl=", "aH==", "aGk=a", "a-k="}) {
+  for (const char* text :
+       {"a", "aG", "aGk", "aGk==", "=", "aG=k", "aGl=", "aH==", "aGk=a", "a-k="}) {
     EXPECT_FALSE(from_base64(text)) << text;
   }
 }
@@ -38,20 +39,23 @@ TEST(Eui, ParsesOnlyDashedPairs) {
   ASSERT_TRUE(eui.ok());
   EXPECT_EQ(eui->text(), "90-B3-D5-1F-30-01-00-00");
   EXPECT_EQ(eui->hex(), "90b3d51f30010000");
-  for (const char* text : {"", "90B3D51F30010000", "90-B3-D5-1F-30-01-00", "90-B3-D5-1F-30-01-00-0G", "90:B3:D5:1F:30:01:00:00",
-                           "90-B3-D5-1F-30-01-00-00 ", "90-B3-D5-1F-30-01-00-00-00"}) {
+  for (const char* text :
+       {"", "90B3D51F30010000", "90-B3-D5-1F-30-01-00", "90-B3-D5-1F-30-01-00-0G",
+        "90:B3:D5:1F:30:01:00:00", "90-B3-D5-1F-30-01-00-00 ", "90-B3-D5-1F-30-01-00-00-00"}) {
     EXPECT_FALSE(Eui64::parse(text).ok()) << text;
   }
 }
 
 TEST(Serial, HexAndDecimalAreTheSameNumber) {
-  const Result<CertificateSerial> serial = CertificateSerial::parse_hex("261E9CCC0000000000000000000000FE");
+  const Result<CertificateSerial> serial =
+      CertificateSerial::parse_hex("261E9CCC0000000000000000000000FE");
   ASSERT_TRUE(serial.ok());
   const Result<CertificateSerial> again = CertificateSerial::parse_decimal(serial->decimal());
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(*serial, *again);
   EXPECT_EQ(CertificateSerial::parse_decimal("255")->hex(), "000000000000000000000000000000FF");
-  EXPECT_EQ(CertificateSerial::parse_decimal("340282366920938463463374607431768211455")->hex(), std::string(32, 'F'));
+  EXPECT_EQ(CertificateSerial::parse_decimal("340282366920938463463374607431768211455")->hex(),
+            std::string(32, 'F'));
 }
 
 TEST(Serial, RefusesZeroNegativeAndTooLong) {
@@ -66,7 +70,8 @@ TEST(Serial, RefusesZeroNegativeAndTooLong) {
 TEST(Counter, IsCanonicalDecimal) {
   EXPECT_EQ(OriginatorCounter::parse("18446744073709551615")->number(), ~std::uint64_t{0});
   EXPECT_EQ(OriginatorCounter::parse("0")->number(), 0u);
-  for (const char* text : {"", "01", "18446744073709551616", "1 ", "+1", "-1", "1e3"}) EXPECT_FALSE(OriginatorCounter::parse(text).ok()) << text;
+  for (const char* text : {"", "01", "18446744073709551616", "1 ", "+1", "-1", "1e3"})
+    EXPECT_FALSE(OriginatorCounter::parse(text).ok()) << text;
 }
 
 TEST(MeterPoints, CheckDigitsCatchOneWrongDigit) {
@@ -92,12 +97,15 @@ TEST(Time, CivilAndIsoRoundTripAcrossLeapYearsAndToTheYear9999) {
     EXPECT_EQ(UtcTime::parse_iso(time.iso()), time);
   }
   EXPECT_EQ(UtcTime::forever().iso(), "9999-12-31T23:59:59Z");
-  EXPECT_EQ(UtcTime::parse_iso("2016-02-29T00:00:00.00Z")->plus_years(1).iso(), "2017-02-28T00:00:00Z");
+  EXPECT_EQ(UtcTime::parse_iso("2016-02-29T00:00:00.00Z")->plus_years(1).iso(),
+            "2017-02-28T00:00:00Z");
 }
 
 TEST(Time, RefusesImpossibleDates) {
-  for (const char* text : {"2015-02-29T00:00:00Z", "2015-13-01T00:00:00Z", "2015-01-01T24:00:00Z", "2015-01-01T00:00:60Z", "2015-01-01T00:00:00",
-                           "2015-01-01", "2015-01-01T00:00:00.Z", "2015-01-01T00:00:00+01:00", "15-01-01T00:00:00Z", "0000-01-01T00:00:00Z"}) {
+  for (const char* text :
+       {"2015-02-29T00:00:00Z", "2015-13-01T00:00:00Z", "2015-01-01T24:00:00Z",
+        "2015-01-01T00:00:60Z", "2015-01-01T00:00:00", "2015-01-01", "2015-01-01T00:00:00.Z",
+        "2015-01-01T00:00:00+01:00", "15-01-01T00:00:00Z", "0000-01-01T00:00:00Z"}) {
     EXPECT_FALSE(UtcTime::parse_iso(text)) << text;
   }
 }
@@ -117,14 +125,23 @@ TEST(Workers, VisitEveryItemOnceAndPassOnAFailure) {
     });
   }
   for (const std::atomic<int>& count : seen) ASSERT_EQ(count, 20);
-  EXPECT_THROW(workers.parallel_for(100, 1, [](std::size_t begin, std::size_t) { if (begin == 50) throw std::runtime_error("x"); }),
+  EXPECT_THROW(workers.parallel_for(100, 1,
+                                    [](std::size_t begin, std::size_t) {
+                                      if (begin == 50) throw std::runtime_error("x");
+                                    }),
                std::runtime_error);
   workers.parallel_for(0, 1, [](std::size_t, std::size_t) { FAIL(); });
 }
 
 TEST(Pump, RunsWhenWokenAndStopsAtOnce) {
   std::atomic<int> steps{0}, work{3};
-  Pump pump("test", [&] { ++steps; return work.fetch_sub(1) > 0; }, std::chrono::hours(1));
+  Pump pump(
+      "test",
+      [&] {
+        ++steps;
+        return work.fetch_sub(1) > 0;
+      },
+      std::chrono::hours(1));
   while (steps < 4) std::this_thread::yield();
   work = 1;
   pump.wake();

@@ -58,7 +58,8 @@ std::string to_base64(BytesView octets) {
     const std::size_t have = std::min<std::size_t>(3, octets.size() - i);
     std::uint32_t block = 0;
     for (std::size_t k = 0; k < 3; ++k) block = block << 8 | (k < have ? octets[i + k] : 0u);
-    for (std::size_t k = 0; k < 4; ++k) text.push_back(k <= have ? kBase64[block >> (18 - 6 * k) & 63] : '=');
+    for (std::size_t k = 0; k < 4; ++k)
+      text.push_back(k <= have ? kBase64[block >> (18 - 6 * k) & 63] : '=');
   }
   return text;
 }
@@ -86,7 +87,8 @@ std::optional<Bytes> from_base64(std::string_view text) {
   if (have == 0 && padding == 0) return octets;
   if (have + padding != 4) return std::nullopt;
   if (have == 2) {
-    if (block & 15) return std::nullopt;  // bits that the padding discards must be zero: one text per value
+    if (block & 15)
+      return std::nullopt;  // bits that the padding discards must be zero: one text per value
     octets.push_back(static_cast<Octet>(block >> 4));
   } else {
     if (block & 3) return std::nullopt;
@@ -98,7 +100,8 @@ std::optional<Bytes> from_base64(std::string_view text) {
 bool equal_constant_time(BytesView a, BytesView b) {
   if (a.size() != b.size()) return false;
   Octet difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) difference = static_cast<Octet>(difference | (a[i] ^ b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference = static_cast<Octet>(difference | (a[i] ^ b[i]));
   return difference == 0;
 }
 

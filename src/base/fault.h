@@ -1,5 +1,6 @@
-// Fault: the machine failed (disk, network, token, database). Thrown in mechanisms, caught only in apps/ and in dispatch's
-// retry. What the field foresees is a Refusal (result.h); what we did wrong is a CHECK (check.h).
+// Fault: the machine failed (disk, network, token, database). Thrown in mechanisms, caught only in
+// apps/ and in dispatch's retry. What the field foresees is a Refusal (result.h); what we did wrong
+// is a CHECK (check.h).
 #pragma once
 #include <stdexcept>
 #include <string>

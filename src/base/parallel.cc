@@ -55,7 +55,8 @@ struct Workers::State {
 
 Workers::Workers(unsigned threads) : state_(std::make_unique<State>()) {
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
-  for (unsigned i = 1; i < threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->serve(); });
+  for (unsigned i = 1; i < threads; ++i)
+    state_->threads.emplace_back([state = state_.get()] { state->serve(); });
 }
 
 Workers::~Workers() {
@@ -69,7 +70,8 @@ Workers::~Workers() {
 
 unsigned Workers::count() const { return static_cast<unsigned>(state_->threads.size() + 1); }
 
-void Workers::parallel_for(std::size_t count, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& work) {
+void Workers::parallel_for(std::size_t count, std::size_t grain,
+                           const std::function<void(std::size_t, std::size_t)>& work) {
   const std::lock_guard turn(state_->turn);
   {
     const std::lock_guard lock(state_->mutex);

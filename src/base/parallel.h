@@ -1,5 +1,6 @@
-// The only place that makes threads for computing. parallel_for splits [0, count) over the workers and returns when all are
-// done; the calling thread works too. A Fault thrown by one item is thrown again here after all have stopped.
+// The only place that makes threads for computing. parallel_for splits [0, count) over the workers
+// and returns when all are done; the calling thread works too. A Fault thrown by one item is thrown
+// again here after all have stopped.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -15,7 +16,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
   unsigned count() const;
   // `work(begin, end)` is called with disjoint half-open ranges of at most `grain` items.
-  void parallel_for(std::size_t count, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& work);
+  void parallel_for(std::size_t count, std::size_t grain,
+                    const std::function<void(std::size_t, std::size_t)>& work);
 
  private:
   struct State;

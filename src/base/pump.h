@@ -1,6 +1,7 @@
-// Pump: one background thread that repeats a step. It runs when woken or after an idle wait, again at once while the step says
-// that there was work, and finishes the running step before stop() returns. The step owns its errors: a Fault that leaves it
-// is logged and the step is tried again after the idle wait, so a full disk pauses a service instead of ending it.
+// Pump: one background thread that repeats a step. It runs when woken or after an idle wait, again
+// at once while the step says that there was work, and finishes the running step before stop()
+// returns. The step owns its errors: a Fault that leaves it is logged and the step is tried again
+// after the idle wait, so a full disk pauses a service instead of ending it.
 #pragma once
 #include <chrono>
 #include <functional>

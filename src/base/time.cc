@@ -19,21 +19,26 @@ int number_at(std::string_view text, std::size_t at, std::size_t digits) {
   return value;
 }
 
-bool has_at(std::string_view text, std::size_t at, char c) { return at < text.size() && text[at] == c; }
+bool has_at(std::string_view text, std::size_t at, char c) {
+  return at < text.size() && text[at] == c;
+}
 
 }  // namespace
 
 std::optional<UtcTime> UtcTime::from_civil(const CivilTime& c) {
-  const std::chrono::year_month_day date{std::chrono::year{c.year}, std::chrono::month{static_cast<unsigned>(c.month)},
+  const std::chrono::year_month_day date{std::chrono::year{c.year},
+                                         std::chrono::month{static_cast<unsigned>(c.month)},
                                          std::chrono::day{static_cast<unsigned>(c.day)}};
   if (c.year < 1 || c.year > 9999 || c.month < 1 || c.day < 1 || !date.ok()) return std::nullopt;
-  if (c.hour < 0 || c.hour > 23 || c.minute < 0 || c.minute > 59 || c.second < 0 || c.second > 59) return std::nullopt;
+  if (c.hour < 0 || c.hour > 23 || c.minute < 0 || c.minute > 59 || c.second < 0 || c.second > 59)
+    return std::nullopt;
   const std::int64_t days = Days{date}.time_since_epoch().count();
   return UtcTime(days * 86400 + c.hour * 3600 + c.minute * 60 + c.second);
 }
 
 std::optional<UtcTime> UtcTime::parse_iso(std::string_view t) {
-  if (!has_at(t, 4, '-') || !has_at(t, 7, '-') || !has_at(t, 10, 'T') || !has_at(t, 13, ':') || !has_at(t, 16, ':')) {
+  if (!has_at(t, 4, '-') || !has_at(t, 7, '-') || !has_at(t, 10, 'T') || !has_at(t, 13, ':') ||
+      !has_at(t, 16, ':')) {
     return std::nullopt;
   }
   const CivilTime civil{number_at(t, 0, 4),  number_at(t, 5, 2),  number_at(t, 8, 2),
@@ -64,7 +69,8 @@ CivilTime UtcTime::civil() const {
 std::string UtcTime::iso() const {
   const CivilTime c = civil();
   char text[40];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.month, c.day, c.hour, c.minute, c.second);
+  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.month, c.day, c.hour,
+                c.minute, c.second);
   return text;
 }
 

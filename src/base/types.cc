@@ -31,7 +31,8 @@ bool times_ten_plus(std::array<Octet, 16>& number, int digit) {
   return carry == 0;
 }
 
-// Source: MPAN core check digit, public description of the Electricity Supply "bottom line"; recalled (R-hi).
+// Source: MPAN core check digit, public description of the Electricity Supply "bottom line";
+// recalled (R-hi).
 int mpan_check(std::string_view twelve) {
   constexpr int kPrimes[12] = {3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43};
   int sum = 0;
@@ -55,7 +56,8 @@ std::string digits(std::uint64_t number, std::size_t width) {
 }  // namespace
 
 Result<Eui64> Eui64::parse(std::string_view text) {
-  if (text.size() != 23) return Refusal{"eui-malformed"_rule, "an EUI-64 is eight dash-separated hexadecimal pairs"};
+  if (text.size() != 23)
+    return Refusal{"eui-malformed"_rule, "an EUI-64 is eight dash-separated hexadecimal pairs"};
   std::string packed;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (i % 3 != 2) {
@@ -65,7 +67,8 @@ Result<Eui64> Eui64::parse(std::string_view text) {
     }
   }
   const std::optional<Bytes> octets = from_hex(packed);
-  if (!octets) return Refusal{"eui-malformed"_rule, "an EUI-64 holds a character that is not hexadecimal"};
+  if (!octets)
+    return Refusal{"eui-malformed"_rule, "an EUI-64 holds a character that is not hexadecimal"};
   return from_octets(*octets);
 }
 
@@ -95,17 +98,23 @@ std::string Eui64::hex() const { return to_hex(octets()); }
 Result<CertificateSerial> CertificateSerial::from_octets(BytesView big_endian) {
   while (!big_endian.empty() && big_endian.front() == 0) big_endian = big_endian.subspan(1);
   if (big_endian.empty() || big_endian.size() > 16) {
-    return Refusal{"serial-malformed"_rule, "a serial number is positive and has at most 16 octets"};
+    return Refusal{"serial-malformed"_rule,
+                   "a serial number is positive and has at most 16 octets"};
   }
   CertificateSerial serial;
-  std::ranges::copy(big_endian, serial.octets_.end() - static_cast<std::ptrdiff_t>(big_endian.size()));
+  std::ranges::copy(big_endian,
+                    serial.octets_.end() - static_cast<std::ptrdiff_t>(big_endian.size()));
   return serial;
 }
 
 Result<CertificateSerial> CertificateSerial::parse_hex(std::string_view text) {
-  if (text.empty() || text.size() > 32) return Refusal{"serial-malformed"_rule, "a serial number has 1 to 32 hexadecimal digits"};
-  const std::optional<Bytes> octets = from_hex(text.size() % 2 ? "0" + std::string(text) : std::string(text));
-  if (!octets) return Refusal{"serial-malformed"_rule, "a serial number holds a character that is not hexadecimal"};
+  if (text.empty() || text.size() > 32)
+    return Refusal{"serial-malformed"_rule, "a serial number has 1 to 32 hexadecimal digits"};
+  const std::optional<Bytes> octets =
+      from_hex(text.size() % 2 ? "0" + std::string(text) : std::string(text));
+  if (!octets)
+    return Refusal{"serial-malformed"_rule,
+                   "a serial number holds a character that is not hexadecimal"};
   return from_octets(*octets);
 }
 
@@ -127,24 +136,30 @@ std::string CertificateSerial::hex() const { return to_hex_upper(octets_); }
 std::string CertificateSerial::decimal() const {
   std::array<Octet, 16> rest = octets_;
   std::string text;
-  while (std::ranges::any_of(rest, [](Octet o) { return o != 0; })) text.push_back(static_cast<char>('0' + divide_by_ten(rest)));
+  while (std::ranges::any_of(rest, [](Octet o) { return o != 0; }))
+    text.push_back(static_cast<char>('0' + divide_by_ten(rest)));
   std::ranges::reverse(text);
   return text.empty() ? "0" : text;
 }
 
 Result<OriginatorCounter> OriginatorCounter::parse(std::string_view decimal) {
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(decimal.data(), decimal.data() + decimal.size(), number);
+  const auto [end, error] =
+      std::from_chars(decimal.data(), decimal.data() + decimal.size(), number);
   const bool canonical = decimal.size() == 1 || (!decimal.empty() && decimal.front() != '0');
-  if (decimal.empty() || error != std::errc{} || end != decimal.data() + decimal.size() || !canonical) {
-    return Refusal{"counter-malformed"_rule, "a counter is decimal, 0 to 2^64-1, without leading zeros"};
+  if (decimal.empty() || error != std::errc{} || end != decimal.data() + decimal.size() ||
+      !canonical) {
+    return Refusal{"counter-malformed"_rule,
+                   "a counter is decimal, 0 to 2^64-1, without leading zeros"};
   }
   return OriginatorCounter(number);
 }
 
 Result<Mpan> Mpan::parse(std::string_view text) {
-  if (text.size() != 13 || !all_digits(text)) return Refusal{"mpan-malformed"_rule, "an MPAN core has 13 digits"};
-  if (mpan_check(text) != text[12] - '0') return Refusal{"mpan-check-digit"_rule, "the last digit does not check the first twelve"};
+  if (text.size() != 13 || !all_digits(text))
+    return Refusal{"mpan-malformed"_rule, "an MPAN core has 13 digits"};
+  if (mpan_check(text) != text[12] - '0')
+    return Refusal{"mpan-check-digit"_rule, "the last digit does not check the first twelve"};
   Mpan mpan;
   mpan.text_ = std::string(text);
   return mpan;
@@ -158,9 +173,11 @@ Mpan Mpan::from_core(std::uint64_t first_twelve_digits) {
 }
 
 Result<Mprn> Mprn::parse(std::string_view text) {
-  if (text.size() != 10 || !all_digits(text)) return Refusal{"mprn-malformed"_rule, "an MPRN has 10 digits"};
+  if (text.size() != 10 || !all_digits(text))
+    return Refusal{"mprn-malformed"_rule, "an MPRN has 10 digits"};
   const int check = (text[8] - '0') * 10 + (text[9] - '0');
-  if (mprn_check(text) != check) return Refusal{"mprn-check-digit"_rule, "the last two digits do not check the first eight"};
+  if (mprn_check(text) != check)
+    return Refusal{"mprn-check-digit"_rule, "the last two digits do not check the first eight"};
   Mprn mprn;
   mprn.text_ = std::string(text);
   return mprn;
@@ -175,7 +192,8 @@ Mprn Mprn::from_core(std::uint64_t first_eight_digits) {
 
 Result<TraceId> TraceId::parse(std::string_view hex) {
   const std::optional<Bytes> octets = from_hex(hex);
-  if (!octets || octets->size() != 16) return Refusal{"trace-malformed"_rule, "a trace id has 32 hexadecimal digits"};
+  if (!octets || octets->size() != 16)
+    return Refusal{"trace-malformed"_rule, "a trace id has 32 hexadecimal digits"};
   std::array<Octet, 16> fixed{};
   std::ranges::copy(*octets, fixed.begin());
   return TraceId(fixed);

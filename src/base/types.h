@@ -1,5 +1,5 @@
-// Strong types of the field that every storey speaks. Each is built only by parse() or a named constructor: holding one is
-// the proof that it is well formed.
+// Strong types of the field that every storey speaks. Each is built only by parse() or a named
+// constructor: holding one is the proof that it is well formed.
 #pragma once
 #include <functional>
 
@@ -8,7 +8,8 @@
 
 namespace wattseal {
 
-// EUI-64: the identity of a device, a hub function or an organisation's role. Text form 90-B3-D5-1F-30-01-00-00.
+// EUI-64: the identity of a device, a hub function or an organisation's role. Text form
+// 90-B3-D5-1F-30-01-00-00.
 class Eui64 {
  public:
   constexpr Eui64() = default;
@@ -35,13 +36,17 @@ struct EuiRange {
 };
 
 // Certificate serial number: a positive INTEGER of at most 16 octets, held as 16 octets big-endian.
-// Repositories print it as 32 upper-case hex digits, XML signatures as decimal. Source: RFC 5280 4.1.2.2; spec 1.2.
+// Repositories print it as 32 upper-case hex digits, XML signatures as decimal. Source: RFC
+// 5280 4.1.2.2; spec 1.2.
 class CertificateSerial {
  public:
   constexpr CertificateSerial() = default;
-  static Result<CertificateSerial> from_octets(BytesView big_endian);   // 1..16 significant octets; refuses serial-malformed
-  static Result<CertificateSerial> parse_hex(std::string_view text);      // 1..32 digits; refuses serial-malformed
-  static Result<CertificateSerial> parse_decimal(std::string_view text);  // refuses serial-malformed
+  static Result<CertificateSerial> from_octets(
+      BytesView big_endian);  // 1..16 significant octets; refuses serial-malformed
+  static Result<CertificateSerial> parse_hex(
+      std::string_view text);  // 1..32 digits; refuses serial-malformed
+  static Result<CertificateSerial> parse_decimal(
+      std::string_view text);  // refuses serial-malformed
   const std::array<Octet, 16>& octets() const { return octets_; }
   std::string hex() const;      // 32 upper-case digits
   std::string decimal() const;  // no leading zeros
@@ -56,7 +61,8 @@ class OriginatorCounter {
  public:
   constexpr OriginatorCounter() = default;
   constexpr explicit OriginatorCounter(std::uint64_t number) : number_(number) {}
-  static Result<OriginatorCounter> parse(std::string_view decimal);  // 0..2^64-1, no leading zero; refuses counter-malformed
+  static Result<OriginatorCounter> parse(
+      std::string_view decimal);  // 0..2^64-1, no leading zero; refuses counter-malformed
   constexpr std::uint64_t number() const { return number_; }
   constexpr OriginatorCounter next() const { return OriginatorCounter(number_ + 1); }
   friend constexpr auto operator<=>(OriginatorCounter, OriginatorCounter) = default;
@@ -65,7 +71,8 @@ class OriginatorCounter {
   std::uint64_t number_ = 0;
 };
 
-// Electricity meter point: the 13-digit core with its check digit (sum of digit x prime, mod 11 mod 10).
+// Electricity meter point: the 13-digit core with its check digit (sum of digit x prime, mod 11 mod
+// 10).
 class Mpan {
  public:
   static Result<Mpan> parse(std::string_view text);  // refuses mpan-malformed, mpan-check-digit
@@ -89,7 +96,8 @@ class Mprn {
   std::string text_;
 };
 
-// Sixteen random octets that follow one exchange from the HTTP request to the device and back, in logs and facts.
+// Sixteen random octets that follow one exchange from the HTTP request to the device and back, in
+// logs and facts.
 class TraceId {
  public:
   constexpr TraceId() = default;
@@ -107,5 +115,7 @@ class TraceId {
 
 template <>
 struct std::hash<wattseal::Eui64> {
-  std::size_t operator()(wattseal::Eui64 eui) const noexcept { return std::hash<std::uint64_t>{}(eui.number()); }
+  std::size_t operator()(wattseal::Eui64 eui) const noexcept {
+    return std::hash<std::uint64_t>{}(eui.number());
+  }
 };

@@ -15,11 +15,13 @@ class SystemClock final : public Clock {
  public:
   UtcTime now() const override { return UtcTime::from_unix_seconds(now_milliseconds() / 1000); }
   std::int64_t now_milliseconds() const override {
-    const std::chrono::system_clock::duration since = std::chrono::system_clock::now().time_since_epoch();
+    const std::chrono::system_clock::duration since =
+        std::chrono::system_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
   }
   std::int64_t monotonic_microseconds() const override {
-    const std::chrono::steady_clock::duration since = std::chrono::steady_clock::now().time_since_epoch();
+    const std::chrono::steady_clock::duration since =
+        std::chrono::steady_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
   }
 };
@@ -58,6 +60,8 @@ TraceId World::new_trace() const {
 
 std::unique_ptr<Clock> system_clock() { return std::make_unique<SystemClock>(); }
 std::unique_ptr<Random> system_random() { return std::make_unique<SystemRandom>(); }
-std::unique_ptr<Random> seeded_random(std::uint64_t seed) { return std::make_unique<SeededRandom>(seed); }
+std::unique_ptr<Random> seeded_random(std::uint64_t seed) {
+  return std::make_unique<SeededRandom>(seed);
+}
 
 }  // namespace wattseal

@@ -1,4 +1,5 @@
-// World: time and chance, handed down from main, so that one seed and one clock replay a whole network.
+// World: time and chance, handed down from main, so that one seed and one clock replay a whole
+// network.
 #pragma once
 #include <memory>
 #include <span>
@@ -12,8 +13,8 @@ namespace wattseal {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual UtcTime now() const = 0;                     // thread-safe; may step backwards (it is the machine's clock)
-  virtual std::int64_t now_milliseconds() const = 0;   // since 1970, for counters chosen by users
+  virtual UtcTime now() const = 0;  // thread-safe; may step backwards (it is the machine's clock)
+  virtual std::int64_t now_milliseconds() const = 0;  // since 1970, for counters chosen by users
   virtual std::int64_t monotonic_microseconds() const = 0;  // never steps back; for durations only
 };
 

@@ -1,4 +1,5 @@
-// The three APDUs. On the wire specifications and data (or data and results) are two lists; they must be of equal length.
+// The three APDUs. On the wire specifications and data (or data and results) are two lists; they
+// must be of equal length.
 #include "base/check.h"
 #include "cosem/cosem.h"
 
@@ -17,7 +18,8 @@ void put_length(Bytes& out, std::size_t length) {
   put_be(out, length, length > 0xFF ? 2 : 1);
 }
 
-void put_head(Bytes& out, Octet apdu, std::uint32_t long_invoke_id, const std::optional<DateTime>& date_time) {
+void put_head(Bytes& out, Octet apdu, std::uint32_t long_invoke_id,
+              const std::optional<DateTime>& date_time) {
   out.push_back(apdu);
   put_be(out, long_invoke_id);
   const Bytes time = date_time ? date_time->encode() : Bytes();
@@ -39,12 +41,16 @@ Result<Head> read_head(Reader& from, Octet apdu) {
   return head;
 }
 
-bool has_selection(Operation operation) { return operation == Operation::get_with_selection || operation == Operation::set_with_selection; }
+bool has_selection(Operation operation) {
+  return operation == Operation::get_with_selection || operation == Operation::set_with_selection;
+}
 
-// How many items a list has: never more than octets are left, so a claim cannot make us reserve memory.
+// How many items a list has: never more than octets are left, so a claim cannot make us reserve
+// memory.
 Result<std::size_t> read_count(Reader& from) {
   TRY_ASSIGN(const std::size_t count, from.length());
-  if (count > from.remaining()) return from.refuse("cosem-truncated"_rule, "a list claims more items than octets are left");
+  if (count > from.remaining())
+    return from.refuse("cosem-truncated"_rule, "a list claims more items than octets are left");
   return count;
 }
 
@@ -72,13 +78,31 @@ Result<RequestItem> read_specification(Reader& from) {
 
 Status refuse_counts(const Reader& from, std::size_t a, std::size_t b) {
   if (a == b) return {};
-  return from.refuse("cosem-count"_rule, "two lists that belong together have " + std::to_string(a) + " and " + std::to_string(b) + " items");
+  return from.refuse("cosem-count"_rule, "two lists that belong together have " +
+                                             std::to_string(a) + " and " + std::to_string(b) +
+                                             " items");
 }
 
-constexpr std::string_view kResults[] = {"success", "hardware-fault", "temporary-failure", "read-write-denied", "object-undefined", "", "", "", "",
-                                         "object-class-inconsistent", "", "object-unavailable", "type-unmatched", "scope-of-access-violated",
-                                         "data-block-unavailable", "long-get-aborted", "no-long-get-in-progress", "long-set-aborted",
-                                         "no-long-set-in-progress", "data-block-number-invalid"};
+constexpr std::string_view kResults[] = {"success",
+                                         "hardware-fault",
+                                         "temporary-failure",
+                                         "read-write-denied",
+                                         "object-undefined",
+                                         "",
+                                         "",
+                                         "",
+                                         "",
+                                         "object-class-inconsistent",
+                                         "",
+                                         "object-unavailable",
+                                         "type-unmatched",
+                                         "scope-of-access-violated",
+                                         "data-block-unavailable",
+                                         "long-get-aborted",
+                                         "no-long-get-in-progress",
+                                         "long-set-aborted",
+                                         "no-long-set-in-progress",
+                                         "data-block-number-invalid"};
 constexpr Octet kOtherReason = 250;
 
 }  // namespace
@@ -150,7 +174,8 @@ Result<AccessResponse> decode_access_response(BytesView whole) {
   TRY_ASSIGN(Head head, read_head(from, kAccessResponse));
   AccessResponse response{head.long_invoke_id, head.date_time, {}};
   TRY_ASSIGN(const std::uint64_t repeated, from.number(1));
-  if (repeated != 0) return from.refuse("cosem-apdu"_rule, "the request's specifications are repeated");
+  if (repeated != 0)
+    return from.refuse("cosem-apdu"_rule, "the request's specifications are repeated");
   TRY_ASSIGN(const std::size_t values, read_count(from));
   for (std::size_t i = 0; i < values; ++i) {
     ResponseItem item;

@@ -23,7 +23,8 @@ struct Special {
   Octet value;
   std::string_view name;
 };
-constexpr Special kMonths[] = {{kDaylightSavingBegins, "dst-begins"}, {kDaylightSavingEnds, "dst-ends"}};
+constexpr Special kMonths[] = {{kDaylightSavingBegins, "dst-begins"},
+                               {kDaylightSavingEnds, "dst-ends"}};
 constexpr Special kDays[] = {{kLastDay, "last"}, {kSecondLastDay, "second-last"}};
 
 std::string field_text(Octet value, std::span<const Special> specials) {
@@ -64,14 +65,17 @@ std::optional<Octet> take_field(std::string_view& text, std::span<const Special>
 
 bool is_date(const Date& date) {
   const bool year = date.year == kOpenYear || (date.year >= 1 && date.year <= 9999);
-  const bool month = date.month == kOpen || date.month == kDaylightSavingBegins || date.month == kDaylightSavingEnds || (date.month >= 1 && date.month <= 12);
-  const bool day = date.day == kOpen || date.day == kLastDay || date.day == kSecondLastDay || (date.day >= 1 && date.day <= 31);
+  const bool month = date.month == kOpen || date.month == kDaylightSavingBegins ||
+                     date.month == kDaylightSavingEnds || (date.month >= 1 && date.month <= 12);
+  const bool day = date.day == kOpen || date.day == kLastDay || date.day == kSecondLastDay ||
+                   (date.day >= 1 && date.day <= 31);
   const bool weekday = date.weekday == kOpen || (date.weekday >= 1 && date.weekday <= 7);
   return year && month && day && weekday;
 }
 bool is_time(const TimeOfDay& time) {
   const auto within = [](Octet value, Octet most) { return value == kOpen || value <= most; };
-  return within(time.hour, 23) && within(time.minute, 59) && within(time.second, 59) && within(time.hundredths, 99);
+  return within(time.hour, 23) && within(time.minute, 59) && within(time.second, 59) &&
+         within(time.hundredths, 99);
 }
 
 std::optional<Date> take_date(std::string_view& text) {
@@ -117,21 +121,26 @@ std::optional<TimeOfDay> take_time(std::string_view& text) {
   return time;
 }
 
-bool is_deviation(std::int16_t minutes) { return minutes == kOpenDeviation || (minutes >= -720 && minutes <= 840); }
+bool is_deviation(std::int16_t minutes) {
+  return minutes == kOpenDeviation || (minutes >= -720 && minutes <= 840);
+}
 
 // " deviation -60" and " status 02", in this order.
 bool take_rest(std::string_view& text, DateTime& time) {
   if (take(text, " deviation ")) {
     int minutes = 0;
-    const std::from_chars_result read = std::from_chars(text.data(), text.data() + text.size(), minutes);
+    const std::from_chars_result read =
+        std::from_chars(text.data(), text.data() + text.size(), minutes);
     if (read.ec != std::errc() || minutes < -720 || minutes > 840) return false;
-    if (std::to_string(minutes).size() != static_cast<std::size_t>(read.ptr - text.data())) return false;
+    if (std::to_string(minutes).size() != static_cast<std::size_t>(read.ptr - text.data()))
+      return false;
     text.remove_prefix(static_cast<std::size_t>(read.ptr - text.data()));
     time.deviation = static_cast<std::int16_t>(minutes);
   }
   if (take(text, " status ")) {
     const std::optional<Bytes> octet = from_hex(text.substr(0, 2));
-    if (!octet || octet->size() != 1 || to_hex(*octet) != text.substr(0, 2) || (*octet)[0] == kOpen) return false;
+    if (!octet || octet->size() != 1 || to_hex(*octet) != text.substr(0, 2) || (*octet)[0] == kOpen)
+      return false;
     text.remove_prefix(2);
     time.status = (*octet)[0];
   }
@@ -141,8 +150,10 @@ bool take_rest(std::string_view& text, DateTime& time) {
 }  // namespace
 
 Result<Date> Date::decode(BytesView octets) {
-  if (octets.size() != 5) return malformed("a date has 5 octets, not " + std::to_string(octets.size()));
-  const Date date{static_cast<std::uint16_t>(get_be(octets.first(2))), octets[2], octets[3], octets[4]};
+  if (octets.size() != 5)
+    return malformed("a date has 5 octets, not " + std::to_string(octets.size()));
+  const Date date{static_cast<std::uint16_t>(get_be(octets.first(2))), octets[2], octets[3],
+                  octets[4]};
   if (!is_date(date)) return malformed(to_hex(octets) + " is no date");
   return date;
 }
@@ -159,12 +170,15 @@ Bytes Date::encode() const {
   return out;
 }
 std::string Date::text() const {
-  const std::string prefix = weekday == kOpen ? "" : std::string(kWeekdays[(weekday + 6) % 7]) + " ";
-  return prefix + (year == kOpenYear ? "*" : digits(year, 4)) + "-" + field_text(month, kMonths) + "-" + field_text(day, kDays);
+  const std::string prefix =
+      weekday == kOpen ? "" : std::string(kWeekdays[(weekday + 6) % 7]) + " ";
+  return prefix + (year == kOpenYear ? "*" : digits(year, 4)) + "-" + field_text(month, kMonths) +
+         "-" + field_text(day, kDays);
 }
 
 Result<TimeOfDay> TimeOfDay::decode(BytesView octets) {
-  if (octets.size() != 4) return malformed("a time of day has 4 octets, not " + std::to_string(octets.size()));
+  if (octets.size() != 4)
+    return malformed("a time of day has 4 octets, not " + std::to_string(octets.size()));
   const TimeOfDay time{octets[0], octets[1], octets[2], octets[3]};
   if (!is_time(time)) return malformed(to_hex(octets) + " is no time of day");
   return time;
@@ -177,7 +191,8 @@ Result<TimeOfDay> TimeOfDay::parse(std::string_view text) {
 }
 Bytes TimeOfDay::encode() const { return {hour, minute, second, hundredths}; }
 std::string TimeOfDay::text() const {
-  const std::string whole = field_text(hour, {}) + ":" + field_text(minute, {}) + ":" + field_text(second, {});
+  const std::string whole =
+      field_text(hour, {}) + ":" + field_text(minute, {}) + ":" + field_text(second, {});
   return hundredths == kOpen ? whole : whole + "." + digits(hundredths, 2);
 }
 
@@ -191,20 +206,24 @@ DateTime DateTime::now() {
 DateTime DateTime::from_utc(UtcTime utc) {
   const CivilTime civil = utc.civil();
   DateTime time;
-  time.date = {static_cast<std::uint16_t>(civil.year), static_cast<Octet>(civil.month), static_cast<Octet>(civil.day), kOpen};
-  time.time = {static_cast<Octet>(civil.hour), static_cast<Octet>(civil.minute), static_cast<Octet>(civil.second), 0};
+  time.date = {static_cast<std::uint16_t>(civil.year), static_cast<Octet>(civil.month),
+               static_cast<Octet>(civil.day), kOpen};
+  time.time = {static_cast<Octet>(civil.hour), static_cast<Octet>(civil.minute),
+               static_cast<Octet>(civil.second), 0};
   return time;
 }
 
 Result<DateTime> DateTime::decode(BytesView octets) {
-  if (octets.size() != 12) return malformed("a date-time has 12 octets, not " + std::to_string(octets.size()));
+  if (octets.size() != 12)
+    return malformed("a date-time has 12 octets, not " + std::to_string(octets.size()));
   if (equal(octets, now().encode())) return now();
   DateTime out;
   TRY_ASSIGN(out.date, Date::decode(octets.first(5)));
   TRY_ASSIGN(out.time, TimeOfDay::decode(octets.subspan(5, 4)));
   out.deviation = static_cast<std::int16_t>(get_be(octets.subspan(9, 2)));
   out.status = octets[11];
-  if (!is_deviation(out.deviation)) return malformed("the deviation is " + std::to_string(out.deviation) + " minutes");
+  if (!is_deviation(out.deviation))
+    return malformed("the deviation is " + std::to_string(out.deviation) + " minutes");
   return out;
 }
 
@@ -241,8 +260,11 @@ std::string DateTime::text() const {
 }
 
 std::optional<UtcTime> DateTime::utc() const {
-  if (date.year == kOpenYear || date.year == 0 || time.hour == kOpen || time.minute == kOpen || time.second == kOpen) return std::nullopt;
-  const std::optional<UtcTime> local = UtcTime::from_civil({date.year, date.month, date.day, time.hour, time.minute, time.second});
+  if (date.year == kOpenYear || date.year == 0 || time.hour == kOpen || time.minute == kOpen ||
+      time.second == kOpen)
+    return std::nullopt;
+  const std::optional<UtcTime> local =
+      UtcTime::from_civil({date.year, date.month, date.day, time.hour, time.minute, time.second});
   if (!local) return std::nullopt;
   if (date.weekday != kOpen) {
     const std::int64_t days = local->start_of_day().unix_seconds() / 86400;

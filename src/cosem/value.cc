@@ -1,4 +1,5 @@
-// Values and their octets (A-XDR). Fixed sizes stand in one table; strings, lists and compact arrays have their own forms.
+// Values and their octets (A-XDR). Fixed sizes stand in one table; strings, lists and compact
+// arrays have their own forms.
 #include "base/check.h"
 #include "cosem/cosem.h"
 
@@ -43,7 +44,9 @@ const TagRow& row_of(Tag tag) {
   CHECK(row != nullptr);
   return *row;
 }
-bool is_octets(Tag tag) { return tag == Tag::octet_string || tag == Tag::visible_string || tag == Tag::utf8_string; }
+bool is_octets(Tag tag) {
+  return tag == Tag::octet_string || tag == Tag::visible_string || tag == Tag::utf8_string;
+}
 bool is_list(Tag tag) { return tag == Tag::array || tag == Tag::structure; }
 
 Value numbered(Tag tag, std::int64_t number) {
@@ -107,7 +110,8 @@ void put_row(Bytes& out, const Value& value, const RowType& type) {
   CHECK(value.tag == type.tag);
   if (!is_list(type.tag)) return put_content(out, value);
   CHECK(value.items.size() == (type.tag == Tag::array ? type.count : type.parts.size()));
-  for (std::size_t i = 0; i < value.items.size(); ++i) put_row(out, value.items[i], type.parts[type.tag == Tag::array ? 0 : i]);
+  for (std::size_t i = 0; i < value.items.size(); ++i)
+    put_row(out, value.items[i], type.parts[type.tag == Tag::array ? 0 : i]);
 }
 
 void put_value(Bytes& out, const Value& value) {
@@ -157,18 +161,22 @@ Result<Value> read_content(Reader& from, Tag tag) {
   }
   CHECK(tag == Tag::bit_string);
   TRY_ASSIGN(const BytesView content, from.take(length / 8 + (length % 8 ? 1 : 0)));
-  if (length % 8 && (content.back() & (0xFF >> length % 8))) return from.refuse("cosem-value"_rule, "unused bits of a bit string are set");
+  if (length % 8 && (content.back() & (0xFF >> length % 8)))
+    return from.refuse("cosem-value"_rule, "unused bits of a bit string are set");
   Value value = worded(tag, content);
   value.bit_count = length;
   return value;
 }
 
 Result<RowType> read_row_type(Reader& from, std::size_t depth) {
-  if (depth > kDepthMax) return from.refuse("cosem-too-deep"_rule, "types nest deeper than " + std::to_string(kDepthMax));
+  if (depth > kDepthMax)
+    return from.refuse("cosem-too-deep"_rule,
+                       "types nest deeper than " + std::to_string(kDepthMax));
   TRY(from.count_elements(1));
   RowType type;
   TRY_ASSIGN(type.tag, read_tag(from));
-  if (type.tag == Tag::compact_array) return from.refuse("cosem-tag"_rule, "a compact array stands in a compact array");
+  if (type.tag == Tag::compact_array)
+    return from.refuse("cosem-tag"_rule, "a compact array stands in a compact array");
   std::uint64_t parts = 0;
   if (type.tag == Tag::array) {
     TRY_ASSIGN(const std::uint64_t count, from.number(2));
@@ -201,26 +209,32 @@ Result<Value> read_compact_array(Reader& from, std::size_t depth) {
   value.tag = Tag::compact_array;
   TRY_ASSIGN(value.row_type, read_row_type(from, depth));
   TRY_ASSIGN(const std::size_t octets, from.length());
-  if (octets > from.remaining()) return from.refuse("cosem-truncated"_rule, "a compact array is cut off");
+  if (octets > from.remaining())
+    return from.refuse("cosem-truncated"_rule, "a compact array is cut off");
   const std::size_t end = from.position() + octets;
   while (from.position() < end) {
     const std::size_t before = from.position();
     TRY_ASSIGN(Value row, read_row(from, value.row_type));
-    if (from.position() == before) return from.refuse("cosem-value"_rule, "the rows of a compact array have no octets");
+    if (from.position() == before)
+      return from.refuse("cosem-value"_rule, "the rows of a compact array have no octets");
     value.items.push_back(std::move(row));
   }
-  if (from.position() != end) return from.refuse("cosem-value"_rule, "a row of a compact array runs over its end");
+  if (from.position() != end)
+    return from.refuse("cosem-value"_rule, "a row of a compact array runs over its end");
   return value;
 }
 
 Result<Value> read_value(Reader& from, std::size_t depth) {
-  if (depth > kDepthMax) return from.refuse("cosem-too-deep"_rule, "values nest deeper than " + std::to_string(kDepthMax));
+  if (depth > kDepthMax)
+    return from.refuse("cosem-too-deep"_rule,
+                       "values nest deeper than " + std::to_string(kDepthMax));
   TRY(from.count_elements(1));
   TRY_ASSIGN(const Tag tag, read_tag(from));
   if (tag == Tag::compact_array) return read_compact_array(from, depth + 1);
   if (!is_list(tag)) return read_content(from, tag);
   TRY_ASSIGN(const std::size_t count, from.length());
-  if (count > from.remaining()) return from.refuse("cosem-truncated"_rule, "a list claims more items than octets are left");
+  if (count > from.remaining())
+    return from.refuse("cosem-truncated"_rule, "a list claims more items than octets are left");
   Value value = listed(tag, {});
   for (std::size_t i = 0; i < count; ++i) {
     TRY_ASSIGN(Value item, read_value(from, depth + 1));
@@ -241,20 +255,25 @@ Value Value::i64(std::int64_t value) { return numbered(Tag::long64, value); }
 Value Value::u8(Octet value) { return numbered(Tag::unsigned_integer, value); }
 Value Value::u16(std::uint16_t value) { return numbered(Tag::long_unsigned, value); }
 Value Value::u32(std::uint32_t value) { return numbered(Tag::double_long_unsigned, value); }
-Value Value::u64(std::uint64_t value) { return numbered(Tag::long64_unsigned, static_cast<std::int64_t>(value)); }
+Value Value::u64(std::uint64_t value) {
+  return numbered(Tag::long64_unsigned, static_cast<std::int64_t>(value));
+}
 Value Value::enumeration(Octet value) { return numbered(Tag::enumeration, value); }
 Value Value::octets(BytesView content) { return worded(Tag::octet_string, content); }
 Value Value::visible(std::string_view text) { return worded(Tag::visible_string, as_bytes(text)); }
 Value Value::utf8(std::string_view text) { return worded(Tag::utf8_string, as_bytes(text)); }
 Value Value::array(std::vector<Value> items) { return listed(Tag::array, std::move(items)); }
-Value Value::structure(std::vector<Value> items) { return listed(Tag::structure, std::move(items)); }
+Value Value::structure(std::vector<Value> items) {
+  return listed(Tag::structure, std::move(items));
+}
 
 Value Value::bits(std::string_view zeros_and_ones) {
   Value value = worded(Tag::bit_string, Bytes((zeros_and_ones.size() + 7) / 8));
   value.bit_count = zeros_and_ones.size();
   for (std::size_t i = 0; i < zeros_and_ones.size(); ++i) {
     CHECK(zeros_and_ones[i] == '0' || zeros_and_ones[i] == '1');
-    if (zeros_and_ones[i] == '1') value.content[i / 8] = static_cast<Octet>(value.content[i / 8] | 0x80u >> i % 8);
+    if (zeros_and_ones[i] == '1')
+      value.content[i / 8] = static_cast<Octet>(value.content[i / 8] | 0x80u >> i % 8);
   }
   return value;
 }
@@ -269,7 +288,8 @@ bool Value::is_number() const { return row_of(tag).octets > 0 && tag != Tag::boo
 
 std::string Value::bit_text() const {
   std::string text;
-  for (std::size_t i = 0; i < bit_count && i / 8 < content.size(); ++i) text += content[i / 8] >> (7 - i % 8) & 1 ? '1' : '0';
+  for (std::size_t i = 0; i < bit_count && i / 8 < content.size(); ++i)
+    text += content[i / 8] >> (7 - i % 8) & 1 ? '1' : '0';
   return text;
 }
 

@@ -1,7 +1,8 @@
-// Cryptographic primitives of the platform, all done by OpenSSL: SHA-2, P-256 signatures and agreement, AES-GCM, AES key wrap.
-// It does not know what is signed or why. Values are raw octets: points 04||X||Y, signatures r||s, both big-endian.
-// All functions are thread-safe (contexts are per thread) and throw Fault only when OpenSSL itself fails.
-// Source: FIPS 186-4, NIST SP 800-56A (concatenation KDF), SP 800-38D, RFC 3394.
+// Cryptographic primitives of the platform, all done by OpenSSL: SHA-2, P-256 signatures and
+// agreement, AES-GCM, AES key wrap. It does not know what is signed or why. Values are raw octets:
+// points 04||X||Y, signatures r||s, both big-endian. All functions are thread-safe (contexts are
+// per thread) and throw Fault only when OpenSSL itself fails. Source: FIPS 186-4, NIST SP 800-56A
+// (concatenation KDF), SP 800-38D, RFC 3394.
 #pragma once
 #include <initializer_list>
 
@@ -34,14 +35,18 @@ Result<Signature> signature_from_der(BytesView der);
 
 Tag gmac(const Key128& key, const Iv& iv, BytesView authenticated);
 // Ciphertext followed by the first `tag_octets` (12 or 16) of the tag.
-Bytes gcm_seal(const Key128& key, const Iv& iv, BytesView authenticated, BytesView plain, std::size_t tag_octets);
+Bytes gcm_seal(const Key128& key, const Iv& iv, BytesView authenticated, BytesView plain,
+               std::size_t tag_octets);
 // Refuses gcm-tag-mismatch; nothing of the plain text leaves then.
-Result<Bytes> gcm_open(const Key128& key, const Iv& iv, BytesView authenticated, BytesView sealed, std::size_t tag_octets);
+Result<Bytes> gcm_open(const Key128& key, const Iv& iv, BytesView authenticated, BytesView sealed,
+                       std::size_t tag_octets);
 
-// NIST SP 800-56A concatenation KDF with SHA-256, one round: the first 16 octets of SHA-256(00000001 || z || other_info).
+// NIST SP 800-56A concatenation KDF with SHA-256, one round: the first 16 octets of
+// SHA-256(00000001 || z || other_info).
 Key128 concat_kdf(BytesView z, BytesView other_info);
 
-// RFC 3394 with a 128-bit key; `plain` is a multiple of 8 octets, at least 16. Refuses key-unwrap-failed.
+// RFC 3394 with a 128-bit key; `plain` is a multiple of 8 octets, at least 16. Refuses
+// key-unwrap-failed.
 Bytes key_wrap(const Key128& key, BytesView plain);
 Result<Bytes> key_unwrap(const Key128& key, BytesView wrapped);
 

@@ -1,7 +1,7 @@
 #include "crypto/crypto.h"
 
-#include <fstream>
 #include <gtest/gtest.h>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "crypto/keys.h"
@@ -31,7 +31,8 @@ TEST(EcdsaVectors, EveryRawSignatureIsJudgedAsTheVectorsSay) {
     const PublicPoint key = parse_point(hex_of(group["publicKey"]["uncompressed"])).value();
     for (const json& one : group["tests"]) {
       const Bytes octets = hex_of(one["sig"]);
-      const bool valid = octets.size() == 64 && verify(key, sha256(hex_of(one["msg"])), array_of<64>(octets));
+      const bool valid =
+          octets.size() == 64 && verify(key, sha256(hex_of(one["msg"])), array_of<64>(octets));
       EXPECT_EQ(valid, one["result"] == "valid") << one["tcId"] << " " << one["comment"];
       ++judged;
     }
@@ -66,8 +67,10 @@ TEST(EcdhVectors, AgreementGivesTheVectorsSecretAndRefusesPointsOffTheCurve) {
     for (const json& one : group["tests"]) {
       const Bytes scalar = hex_of(one["private"]);
       Bytes padded(32);
-      const BytesView significant = BytesView(scalar).last(std::min<std::size_t>(scalar.size(), 32));
-      std::ranges::copy(significant, padded.end() - static_cast<std::ptrdiff_t>(significant.size()));
+      const BytesView significant =
+          BytesView(scalar).last(std::min<std::size_t>(scalar.size(), 32));
+      std::ranges::copy(significant,
+                        padded.end() - static_cast<std::ptrdiff_t>(significant.size()));
       const Result<PublicPoint> peer = parse_point(hex_of(one["public"]));
       if (!peer.ok()) {
         EXPECT_NE(one["result"], "valid") << one["tcId"] << " " << one["comment"];
@@ -119,7 +122,9 @@ TEST(KeyWrapVectors, Aes128IsJudgedAsTheVectorsSay) {
     for (const json& one : group["tests"]) {
       const Key128 key = array_of<16>(hex_of(one["key"]));
       const Result<Bytes> plain = key_unwrap(key, hex_of(one["ct"]));
-      EXPECT_EQ(plain.ok(), one["result"] == "valid" || (one["result"] == "acceptable" && plain.ok())) << one["tcId"] << " " << one["comment"];
+      EXPECT_EQ(plain.ok(),
+                one["result"] == "valid" || (one["result"] == "acceptable" && plain.ok()))
+          << one["tcId"] << " " << one["comment"];
       if (plain.ok()) {
         EXPECT_EQ(*plain, hex_of(one["msg"]));
         EXPECT_EQ(key_wrap(key, *plain), hex_of(one["ct"]));
@@ -131,7 +136,8 @@ TEST(KeyWrapVectors, Aes128IsJudgedAsTheVectorsSay) {
 }
 
 TEST(Hashes, AreThoseOfTheStandards) {
-  EXPECT_EQ(to_hex(sha256(as_bytes("abc"))), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(to_hex(sha256(as_bytes("abc"))),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(sha256({as_bytes("a"), as_bytes(""), as_bytes("bc")}), sha256(as_bytes("abc")));
   EXPECT_EQ(to_hex(sha1(as_bytes("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
 }

@@ -1,20 +1,22 @@
 // The key file. Layout, all integers big-endian:
-//   "WSKEYS1\n"  log2(N) r p (one octet each, scrypt)  salt(16)  iv(12) tag(16): an empty text sealed, to know the passphrase by
-//   per key:  length of the label(1) label  iv(12)  scalar sealed with AES-256-GCM(32 + 16)
-// Each seal authenticates the header's first 27 octets and the label, so records cannot be moved between files or renamed.
-// A record is appended with one write and one fsync; what a crash leaves half written is cut off at the next opening.
+//   "WSKEYS1\n"  log2(N) r p (one octet each, scrypt)  salt(16)  iv(12) tag(16): an empty text
+//   sealed, to know the passphrase by per key:  length of the label(1) label  iv(12)  scalar sealed
+//   with AES-256-GCM(32 + 16)
+// Each seal authenticates the header's first 27 octets and the label, so records cannot be moved
+// between files or renamed. A record is appended with one write and one fsync; what a crash leaves
+// half written is cut off at the next opening.
 #include "crypto/p256.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
-#include <map>
-#include <mutex>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <mutex>
 
 #include "crypto/labels.h"
 
@@ -22,7 +24,8 @@ namespace wattseal::crypto {
 namespace {
 
 constexpr std::string_view kMagic = "WSKEYS1\n";
-constexpr std::size_t kSaltAt = 11, kHeaderOctets = 27, kIvOctets = 12, kTagOctets = 16, kScalarOctets = 32;
+constexpr std::size_t kSaltAt = 11, kHeaderOctets = 27, kIvOctets = 12, kTagOctets = 16,
+                      kScalarOctets = 32;
 constexpr Octet kLogN = 15, kR = 8, kP = 1;  // 32 MiB and about 0.1 s
 constexpr std::size_t kFileOctetsMax = 1u << 30;
 
@@ -47,7 +50,9 @@ class Descriptor {
   int number_;
 };
 
-[[noreturn]] void disk_failed(const std::string& what) { throw Fault("key file: " + what + ": " + std::strerror(errno)); }
+[[noreturn]] void disk_failed(const std::string& what) {
+  throw Fault("key file: " + what + ": " + std::strerror(errno));
+}
 
 void write_all(int file, BytesView octets) {
   while (!octets.empty()) {
@@ -74,28 +79,36 @@ Bytes read_all(int file) {
 Secret derive(std::string_view passphrase, BytesView header) {
   Secret key;
   const std::uint64_t n = std::uint64_t{1} << header[8];
-  openssl_must(EVP_PBE_scrypt(passphrase.data(), passphrase.size(), header.data() + kSaltAt, 16, n, header[9], header[10],
-                              256u << 20, key.octets.data(), key.octets.size()) == 1,
-               "scrypt");
+  openssl_must(
+      EVP_PBE_scrypt(passphrase.data(), passphrase.size(), header.data() + kSaltAt, 16, n,
+                     header[9], header[10], 256u << 20, key.octets.data(), key.octets.size()) == 1,
+      "scrypt");
   return key;
 }
 
 // AES-256-GCM either way; the tag follows the ciphertext.
-bool gcm_256(bool seal, const Secret& key, const Octet* iv, BytesView authenticated, BytesView in, Octet* out, Octet* tag) {
+bool gcm_256(bool seal, const Secret& key, const Octet* iv, BytesView authenticated, BytesView in,
+             Octet* out, Octet* tag) {
   const CipherContext context(EVP_CIPHER_CTX_new());
   openssl_must(context != nullptr, "EVP_CIPHER_CTX_new");
   int length = 0;
-  bool good = EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key.octets.data(), iv, seal ? 1 : 0) == 1 &&
-              (seal || EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagOctets, tag) == 1) &&
-              EVP_CipherUpdate(context.get(), nullptr, &length, authenticated.data(), static_cast<int>(authenticated.size())) == 1 &&
-              (in.empty() || EVP_CipherUpdate(context.get(), out, &length, in.data(), static_cast<int>(in.size())) == 1);
+  bool good =
+      EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key.octets.data(), iv,
+                        seal ? 1 : 0) == 1 &&
+      (seal || EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagOctets, tag) == 1) &&
+      EVP_CipherUpdate(context.get(), nullptr, &length, authenticated.data(),
+                       static_cast<int>(authenticated.size())) == 1 &&
+      (in.empty() ||
+       EVP_CipherUpdate(context.get(), out, &length, in.data(), static_cast<int>(in.size())) == 1);
   openssl_must(good, "AES-256-GCM");
   Octet none[16];
   if (EVP_CipherFinal_ex(context.get(), none, &length) != 1) {
     ERR_clear_error();
     return false;
   }
-  openssl_must(!seal || EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagOctets, tag) == 1, "AES-256-GCM");
+  openssl_must(
+      !seal || EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagOctets, tag) == 1,
+      "AES-256-GCM");
   return true;
 }
 
@@ -106,17 +119,21 @@ Bytes authenticated_with(BytesView header, std::string_view label) {
 }
 
 // iv || ciphertext || tag
-Bytes seal(const Secret& key, Random& random, BytesView header, std::string_view label, BytesView plain) {
+Bytes seal(const Secret& key, Random& random, BytesView header, std::string_view label,
+           BytesView plain) {
   Bytes out(kIvOctets + plain.size() + kTagOctets);
   random.fill(std::span(out).first(kIvOctets));
-  gcm_256(true, key, out.data(), authenticated_with(header, label), plain, out.data() + kIvOctets, out.data() + kIvOctets + plain.size());
+  gcm_256(true, key, out.data(), authenticated_with(header, label), plain, out.data() + kIvOctets,
+          out.data() + kIvOctets + plain.size());
   return out;
 }
 
-bool open_sealed(const Secret& key, BytesView header, std::string_view label, BytesView sealed, Octet* plain) {
+bool open_sealed(const Secret& key, BytesView header, std::string_view label, BytesView sealed,
+                 Octet* plain) {
   const std::size_t length = sealed.size() - kIvOctets - kTagOctets;
   Bytes tag = to_bytes(sealed.last(kTagOctets));
-  return gcm_256(false, key, sealed.data(), authenticated_with(header, label), sealed.subspan(kIvOctets, length), plain, tag.data());
+  return gcm_256(false, key, sealed.data(), authenticated_with(header, label),
+                 sealed.subspan(kIvOctets, length), plain, tag.data());
 }
 
 class FileKeyStore final : public KeyStore {
@@ -135,14 +152,19 @@ class FileKeyStore final : public KeyStore {
       if (records.size() < whole) break;
       const std::string label(as_text(records.subspan(1, label_octets)));
       Secret scalar;
-      if (!open_sealed(key_, header_, label, records.subspan(1 + label_octets, whole - 1 - label_octets), scalar.octets.data())) {
-        return Refusal{"key-store-damaged"_rule, "the record at octet " + std::to_string(header_.size() + all - records.size()) + " was changed"};
+      if (!open_sealed(key_, header_, label,
+                       records.subspan(1 + label_octets, whole - 1 - label_octets),
+                       scalar.octets.data())) {
+        return Refusal{"key-store-damaged"_rule,
+                       "the record at octet " +
+                           std::to_string(header_.size() + all - records.size()) + " was changed"};
       }
       TRY_ASSIGN(std::shared_ptr<const SoftwareKey> key, SoftwareKey::from_scalar(scalar.octets));
       keys_[label] = std::move(key);
       records = records.subspan(whole);
     }
-    if (::ftruncate(file_.get(), static_cast<off_t>(header_.size() + all - records.size())) != 0) disk_failed("truncate");
+    if (::ftruncate(file_.get(), static_cast<off_t>(header_.size() + all - records.size())) != 0)
+      disk_failed("truncate");
     if (::lseek(file_.get(), 0, SEEK_END) < 0) disk_failed("seek");
     return {};
   }
@@ -211,31 +233,38 @@ Bytes new_header(std::string_view passphrase, Random& random) {
 }
 
 bool parameters_are_ours(BytesView header) {
-  return as_text(header.first(kMagic.size())) == kMagic && header[8] >= 10 && header[8] <= 17 && header[9] == kR && header[10] == kP;
+  return as_text(header.first(kMagic.size())) == kMagic && header[8] >= 10 && header[8] <= 17 &&
+         header[9] == kR && header[10] == kP;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<KeyStore>> open_file_key_store(const std::filesystem::path& file, std::string_view passphrase, Random& random) {
+Result<std::unique_ptr<KeyStore>> open_file_key_store(const std::filesystem::path& file,
+                                                      std::string_view passphrase, Random& random) {
   Descriptor descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (descriptor.get() < 0) disk_failed("open " + file.filename().string());
-  if (::flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0) return Refusal{"key-store-in-use"_rule, "another process has the key file open"};
+  if (::flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0)
+    return Refusal{"key-store-in-use"_rule, "another process has the key file open"};
   Bytes content = read_all(descriptor.get());
   constexpr std::size_t kWholeHeader = kHeaderOctets + kIvOctets + kTagOctets;
-  if (content.size() < kWholeHeader && BytesView(content).size() < kMagic.size()) content.clear();  // a crash before the first key
+  if (content.size() < kWholeHeader && BytesView(content).size() < kMagic.size())
+    content.clear();  // a crash before the first key
   if (content.empty()) {
     content = new_header(passphrase, random);
-    if (::ftruncate(descriptor.get(), 0) != 0 || ::lseek(descriptor.get(), 0, SEEK_SET) < 0) disk_failed("truncate");
+    if (::ftruncate(descriptor.get(), 0) != 0 || ::lseek(descriptor.get(), 0, SEEK_SET) < 0)
+      disk_failed("truncate");
     write_all(descriptor.get(), content);
     if (::fsync(descriptor.get()) != 0) disk_failed("fsync");
   }
-  if (content.size() < kWholeHeader || !parameters_are_ours(content)) return Refusal{"key-store-damaged"_rule, "the header is not that of a key file"};
+  if (content.size() < kWholeHeader || !parameters_are_ours(content))
+    return Refusal{"key-store-damaged"_rule, "the header is not that of a key file"};
   const Bytes header(content.begin(), content.begin() + kWholeHeader);
   const Secret key = derive(passphrase, header);
   if (!open_sealed(key, header, {}, BytesView(header).subspan(kHeaderOctets), nullptr)) {
     return Refusal{"key-store-passphrase"_rule, "the passphrase does not open this key file"};
   }
-  std::unique_ptr<FileKeyStore> store = std::make_unique<FileKeyStore>(std::move(descriptor), header, key, random);
+  std::unique_ptr<FileKeyStore> store =
+      std::make_unique<FileKeyStore>(std::move(descriptor), header, key, random);
   TRY(store->load(BytesView(content).subspan(kWholeHeader)));
   return std::unique_ptr<KeyStore>(std::move(store));
 }

@@ -1,7 +1,7 @@
 #include "crypto/keys.h"
 
-#include <fstream>
 #include <gtest/gtest.h>
+#include <fstream>
 #include <thread>
 
 #include "tests/vectors.h"
@@ -13,13 +13,16 @@ namespace fs = std::filesystem;
 
 class KeyFiles : public ::testing::Test {
  protected:
-  fs::path folder_ = fs::temp_directory_path() / ("wattseal-keys-" + std::to_string(::getpid()) + "-" +
-                                                  ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  fs::path folder_ =
+      fs::temp_directory_path() / ("wattseal-keys-" + std::to_string(::getpid()) + "-" +
+                                   ::testing::UnitTest::GetInstance()->current_test_info()->name());
   std::unique_ptr<Random> random_ = seeded_random(7);
   void SetUp() override { fs::create_directories(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
   fs::path file() const { return folder_ / "keys"; }
-  std::unique_ptr<KeyStore> open() { return open_file_key_store(file(), "correct horse", *random_).value(); }
+  std::unique_ptr<KeyStore> open() {
+    return open_file_key_store(file(), "correct horse", *random_).value();
+  }
 };
 
 // What every store must do.
@@ -53,17 +56,20 @@ TEST_F(KeyFiles, KeepTheContract) { keeps_the_contract(*open()); }
 TEST_F(KeyFiles, GiveTheSameKeysWhenOpenedAgain) {
   const PublicPoint point = generate_one(*open(), "root").value()->public_point();
   EXPECT_EQ(open()->find("root").value()->public_point(), point);
-  EXPECT_EQ(fs::status(file()).permissions() & fs::perms::all, fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(fs::status(file()).permissions() & fs::perms::all,
+            fs::perms::owner_read | fs::perms::owner_write);
 }
 
 TEST_F(KeyFiles, RefuseAnotherPassphrase) {
   generate_one(*open(), "root").value();
-  EXPECT_EQ(open_file_key_store(file(), "wrong horse", *random_).refusal().rule, "key-store-passphrase"_rule);
+  EXPECT_EQ(open_file_key_store(file(), "wrong horse", *random_).refusal().rule,
+            "key-store-passphrase"_rule);
 }
 
 TEST_F(KeyFiles, AreOpenInOneProcessOnly) {
   const std::unique_ptr<KeyStore> first = open();
-  EXPECT_EQ(open_file_key_store(file(), "correct horse", *random_).refusal().rule, "key-store-in-use"_rule);
+  EXPECT_EQ(open_file_key_store(file(), "correct horse", *random_).refusal().rule,
+            "key-store-in-use"_rule);
 }
 
 TEST_F(KeyFiles, DropATornLastRecordAndGoOn) {
@@ -81,12 +87,14 @@ TEST_F(KeyFiles, DropATornLastRecordAndGoOn) {
 TEST_F(KeyFiles, RefuseEveryChangedOctet) {
   generate_one(*open(), "root").value();
   const std::string good = test::read_text(file());
-  constexpr std::size_t kLabelLengthAt = 55;  // a longer label makes the record look torn: its key is gone, never another
+  constexpr std::size_t kLabelLengthAt =
+      55;  // a longer label makes the record look torn: its key is gone, never another
   for (std::size_t at = 11; at < good.size(); at += 3) {
     std::string changed = good;
     changed[at] = static_cast<char>(changed[at] ^ 0x40);
     std::ofstream(file(), std::ios::binary) << changed;
-    const Result<std::unique_ptr<KeyStore>> opened = open_file_key_store(file(), "correct horse", *random_);
+    const Result<std::unique_ptr<KeyStore>> opened =
+        open_file_key_store(file(), "correct horse", *random_);
     EXPECT_EQ(opened.ok(), at == kLabelLengthAt) << at;
   }
 }
@@ -108,7 +116,8 @@ class SoftHsm : public KeyFiles {};
 TEST_F(SoftHsm, KeepsTheContractAndItsKeysOutliveTheStore) {
   const Result<Pkcs11Options> token = create_softhsm_token(folder_, "wattseal", "123456");
   if (!token.ok()) GTEST_SKIP() << token.refusal().detail;
-  EXPECT_EQ(create_softhsm_token(folder_, "wattseal", "123456").value().token_label, "wattseal") << "the token is found again";
+  EXPECT_EQ(create_softhsm_token(folder_, "wattseal", "123456").value().token_label, "wattseal")
+      << "the token is found again";
   Pkcs11Options wrong = *token;
   wrong.pin = "654321";
   EXPECT_EQ(open_pkcs11_key_store(wrong).refusal().rule, "pkcs11-pin-refused"_rule);
@@ -143,7 +152,8 @@ TEST_F(SoftHsm, KeepsTheContractAndItsKeysOutliveTheStore) {
 TEST(ReferenceKeys, ReadScalarAndPem) {
   WATTSEAL_NEEDS_VECTORS(folder);
   int read = 0;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder / "rtds" / "keystore")) {
+  for (const fs::directory_entry& entry :
+       fs::recursive_directory_iterator(folder / "rtds" / "keystore")) {
     const std::string text = entry.is_regular_file() ? test::read_text(entry.path()) : "";
     if (text.find("PRIVATE KEY-----") == std::string::npos) continue;
     EXPECT_TRUE(key_from_test_pem(text).ok()) << entry.path();

@@ -1,10 +1,10 @@
 #include "crypto/p256.h"
 
-#include <map>
-#include <mutex>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <map>
+#include <mutex>
 
 #include "crypto/labels.h"
 
@@ -63,10 +63,13 @@ Result<KeyHandle> key_from_test_scalar(BytesView scalar) {
 }
 
 Result<KeyHandle> key_from_test_pem(std::string_view pem) {
-  const Refusal malformed{"key-malformed"_rule, "the text is no unencrypted P-256 private key in PEM"};
-  const std::unique_ptr<BIO, Freer<BIO_free_all>> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const Refusal malformed{"key-malformed"_rule,
+                          "the text is no unencrypted P-256 private key in PEM"};
+  const std::unique_ptr<BIO, Freer<BIO_free_all>> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   openssl_must(bio != nullptr, "BIO_new_mem_buf");
-  const std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  const std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>> key(
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
   const EC_KEY* const ec = key ? EVP_PKEY_get0_EC_KEY(key.get()) : nullptr;
   Bytes scalar(32);
   if (!ec || BN_bn2binpad(EC_KEY_get0_private_key(ec), scalar.data(), 32) != 32) {

@@ -1,7 +1,8 @@
 // Small owners for OpenSSL's objects and the one way its failures are reported. Private to crypto.
 #pragma once
 #ifndef OPENSSL_SUPPRESS_DEPRECATED
-#define OPENSSL_SUPPRESS_DEPRECATED  // see p256.cc; a file that includes OpenSSL itself includes this first
+#define OPENSSL_SUPPRESS_DEPRECATED  // see p256.cc; a file that includes OpenSSL itself includes
+                                     // this first
 #endif
 #include <openssl/bn.h>
 #include <openssl/ec.h>

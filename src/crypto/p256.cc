@@ -1,5 +1,6 @@
-// The one file that calls OpenSSL's low-level EC functions. They are marked deprecated, but the provider interface costs 140 us to load a
-// public key and serialises threads on its fetch locks, against 1 us and no lock here (measured; OpenSSL 3.0).
+// The one file that calls OpenSSL's low-level EC functions. They are marked deprecated, but the
+// provider interface costs 140 us to load a public key and serialises threads on its fetch locks,
+// against 1 us and no lock here (measured; OpenSSL 3.0).
 
 #include "crypto/p256.h"
 
@@ -23,7 +24,9 @@ Verifier& verifier() {
 
 PublicPoint point_of(const EC_KEY* key) {
   PublicPoint point{};
-  const std::size_t length = EC_POINT_point2oct(p256(), EC_KEY_get0_public_key(key), POINT_CONVERSION_UNCOMPRESSED, point.data(), point.size(), nullptr);
+  const std::size_t length =
+      EC_POINT_point2oct(p256(), EC_KEY_get0_public_key(key), POINT_CONVERSION_UNCOMPRESSED,
+                         point.data(), point.size(), nullptr);
   openssl_must(length == point.size(), "EC_POINT_point2oct");
   return point;
 }
@@ -43,7 +46,8 @@ EcKey new_p256_key() {
 }
 
 Result<PublicPoint> parse_point(BytesView octets) {
-  if (octets.size() != 65 || octets[0] != 0x04) return Refusal{"key-malformed"_rule, "a public key is 65 octets that start with 04"};
+  if (octets.size() != 65 || octets[0] != 0x04)
+    return Refusal{"key-malformed"_rule, "a public key is 65 octets that start with 04"};
   if (EC_KEY_oct2key(verifier().key.get(), octets.data(), octets.size(), nullptr) != 1) {
     return Refusal{"key-not-on-curve"_rule, "the public key is no point of P-256"};
   }
@@ -57,9 +61,12 @@ bool verify(const PublicPoint& key, const Digest& digest, const Signature& signa
   if (EC_KEY_oct2key(v.key.get(), key.data(), key.size(), nullptr) != 1) return false;
   BIGNUM* r = BN_bin2bn(signature.data(), 32, nullptr);
   BIGNUM* s = BN_bin2bn(signature.data() + 32, 32, nullptr);
-  openssl_must(r != nullptr && s != nullptr && ECDSA_SIG_set0(v.signature.get(), r, s) == 1, "ECDSA_SIG_set0");
-  // 1 valid, 0 invalid, -1 for values out of range: a hostile signature is no failure of the machine.
-  return ECDSA_do_verify(digest.data(), static_cast<int>(digest.size()), v.signature.get(), v.key.get()) == 1;
+  openssl_must(r != nullptr && s != nullptr && ECDSA_SIG_set0(v.signature.get(), r, s) == 1,
+               "ECDSA_SIG_set0");
+  // 1 valid, 0 invalid, -1 for values out of range: a hostile signature is no failure of the
+  // machine.
+  return ECDSA_do_verify(digest.data(), static_cast<int>(digest.size()), v.signature.get(),
+                         v.key.get()) == 1;
 }
 
 std::shared_ptr<const SoftwareKey> SoftwareKey::generate() {
@@ -74,37 +81,48 @@ Result<std::shared_ptr<const SoftwareKey>> SoftwareKey::from_scalar(BytesView sc
   if (scalar.size() != 32) return malformed;
   const BigNumber number(BN_bin2bn(scalar.data(), 32, nullptr));
   openssl_must(number != nullptr, "BN_bin2bn");
-  if (BN_is_zero(number.get()) || BN_cmp(number.get(), EC_GROUP_get0_order(p256())) >= 0) return malformed;
+  if (BN_is_zero(number.get()) || BN_cmp(number.get(), EC_GROUP_get0_order(p256())) >= 0)
+    return malformed;
   EcKey key = new_p256_key();
   const EcPoint point(EC_POINT_new(p256()));
-  openssl_must(point != nullptr && EC_POINT_mul(p256(), point.get(), number.get(), nullptr, nullptr, nullptr) == 1, "EC_POINT_mul");
-  openssl_must(EC_KEY_set_private_key(key.get(), number.get()) == 1 && EC_KEY_set_public_key(key.get(), point.get()) == 1, "EC_KEY_set_private_key");
+  openssl_must(point != nullptr &&
+                   EC_POINT_mul(p256(), point.get(), number.get(), nullptr, nullptr, nullptr) == 1,
+               "EC_POINT_mul");
+  openssl_must(EC_KEY_set_private_key(key.get(), number.get()) == 1 &&
+                   EC_KEY_set_public_key(key.get(), point.get()) == 1,
+               "EC_KEY_set_private_key");
   const PublicPoint octets = point_of(key.get());
   return std::shared_ptr<const SoftwareKey>(new SoftwareKey(std::move(key), octets));
 }
 
 std::array<Octet, 32> SoftwareKey::scalar() const {
   std::array<Octet, 32> scalar{};
-  openssl_must(BN_bn2binpad(EC_KEY_get0_private_key(key_.get()), scalar.data(), 32) == 32, "BN_bn2binpad");
+  openssl_must(BN_bn2binpad(EC_KEY_get0_private_key(key_.get()), scalar.data(), 32) == 32,
+               "BN_bn2binpad");
   return scalar;
 }
 
 Signature SoftwareKey::sign(const Digest& digest) const {
-  const EcdsaSignature made(ECDSA_do_sign(digest.data(), static_cast<int>(digest.size()), key_.get()));
+  const EcdsaSignature made(
+      ECDSA_do_sign(digest.data(), static_cast<int>(digest.size()), key_.get()));
   openssl_must(made != nullptr, "ECDSA_do_sign");
   const BIGNUM *r = nullptr, *s = nullptr;
   ECDSA_SIG_get0(made.get(), &r, &s);
   Signature signature{};
-  openssl_must(BN_bn2binpad(r, signature.data(), 32) == 32 && BN_bn2binpad(s, signature.data() + 32, 32) == 32, "BN_bn2binpad");
+  openssl_must(BN_bn2binpad(r, signature.data(), 32) == 32 &&
+                   BN_bn2binpad(s, signature.data() + 32, 32) == 32,
+               "BN_bn2binpad");
   return signature;
 }
 
 SharedSecret SoftwareKey::agree(const PublicPoint& peer) const {
   const EcPoint point(EC_POINT_new(p256()));
   openssl_must(point != nullptr, "EC_POINT_new");
-  CHECK(EC_POINT_oct2point(p256(), point.get(), peer.data(), peer.size(), nullptr) == 1);  // it came from parse_point
+  CHECK(EC_POINT_oct2point(p256(), point.get(), peer.data(), peer.size(), nullptr) ==
+        1);  // it came from parse_point
   SharedSecret secret{};
-  const int length = ECDH_compute_key(secret.data(), secret.size(), point.get(), key_.get(), nullptr);
+  const int length =
+      ECDH_compute_key(secret.data(), secret.size(), point.get(), key_.get(), nullptr);
   openssl_must(length == static_cast<int>(secret.size()), "ECDH_compute_key");
   return secret;
 }

@@ -9,7 +9,8 @@ namespace wattseal::crypto {
 class SoftwareKey final : public PrivateKey {
  public:
   static std::shared_ptr<const SoftwareKey> generate();
-  static Result<std::shared_ptr<const SoftwareKey>> from_scalar(BytesView scalar);  // refuses key-malformed
+  static Result<std::shared_ptr<const SoftwareKey>> from_scalar(
+      BytesView scalar);  // refuses key-malformed
   // For sealing into the key file; the caller cleanses it.
   std::array<Octet, 32> scalar() const;
 

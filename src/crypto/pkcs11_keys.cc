@@ -1,6 +1,7 @@
-// Keys behind PKCS#11 2.40. The module is loaded once a process and never unloaded: unloading SoftHSM at exit, after OpenSSL has
-// been torn down, is known to crash. Sessions are pooled; C_Sign and C_DeriveKey run one per session. A session that the token
-// has dropped is opened again once. No process may fork after C_Initialize and go on using the token.
+// Keys behind PKCS#11 2.40. The module is loaded once a process and never unloaded: unloading
+// SoftHSM at exit, after OpenSSL has been torn down, is known to crash. Sessions are pooled; C_Sign
+// and C_DeriveKey run one per session. A session that the token has dropped is opened again once.
+// No process may fork after C_Initialize and go on using the token.
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 
@@ -18,7 +19,8 @@ namespace wattseal::crypto {
 namespace {
 
 constexpr Octet kP256Parameters[] = {0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07};
-constexpr std::size_t kSessionsMax = 4;  // more do not help: tokens serialise (measured with SoftHSM2)
+constexpr std::size_t kSessionsMax =
+    4;  // more do not help: tokens serialise (measured with SoftHSM2)
 
 void must(CK_RV result, const char* what) {
   if (result == CKR_OK) return;
@@ -28,22 +30,29 @@ void must(CK_RV result, const char* what) {
 }
 
 bool session_lost(CK_RV result) {
-  return result == CKR_SESSION_HANDLE_INVALID || result == CKR_SESSION_CLOSED || result == CKR_USER_NOT_LOGGED_IN || result == CKR_DEVICE_REMOVED;
+  return result == CKR_SESSION_HANDLE_INVALID || result == CKR_SESSION_CLOSED ||
+         result == CKR_USER_NOT_LOGGED_IN || result == CKR_DEVICE_REMOVED;
 }
 
 // Loaded modules, by path; see above why they stay.
 Result<CK_FUNCTION_LIST*> load_module(const std::filesystem::path& path) {
   static std::mutex mutex;
-  static std::map<std::string, CK_FUNCTION_LIST*>* const loaded = new std::map<std::string, CK_FUNCTION_LIST*>;
+  static std::map<std::string, CK_FUNCTION_LIST*>* const loaded =
+      new std::map<std::string, CK_FUNCTION_LIST*>;
   const std::lock_guard lock(mutex);
-  const std::map<std::string, CK_FUNCTION_LIST*>::const_iterator known = loaded->find(path.string());
+  const std::map<std::string, CK_FUNCTION_LIST*>::const_iterator known =
+      loaded->find(path.string());
   if (known != loaded->end()) return known->second;
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) return Refusal{"pkcs11-module-missing"_rule, "no PKCS#11 module can be loaded from " + path.string()};
+  if (!library)
+    return Refusal{"pkcs11-module-missing"_rule,
+                   "no PKCS#11 module can be loaded from " + path.string()};
   using GetFunctionList = CK_RV (*)(CK_FUNCTION_LIST**);
-  const GetFunctionList get = reinterpret_cast<GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
+  const GetFunctionList get =
+      reinterpret_cast<GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
   CK_FUNCTION_LIST* functions = nullptr;
-  if (!get || get(&functions) != CKR_OK) return Refusal{"pkcs11-module-missing"_rule, path.string() + " is no PKCS#11 module"};
+  if (!get || get(&functions) != CKR_OK)
+    return Refusal{"pkcs11-module-missing"_rule, path.string() + " is no PKCS#11 module"};
   CK_C_INITIALIZE_ARGS arguments{};
   arguments.flags = CKF_OS_LOCKING_OK;
   const CK_RV result = functions->C_Initialize(&arguments);
@@ -78,14 +87,16 @@ class Token {
     free_.push_back(open());
     made_ = 1;
     const CK_RV result = functions_->C_Login(free_[0], CKU_USER, pin_bytes(), pin_.size());
-    if (result == CKR_PIN_INCORRECT || result == CKR_PIN_LEN_RANGE || result == CKR_PIN_INVALID || result == CKR_PIN_LOCKED) {
+    if (result == CKR_PIN_INCORRECT || result == CKR_PIN_LEN_RANGE || result == CKR_PIN_INVALID ||
+        result == CKR_PIN_LOCKED) {
       return Refusal{"pkcs11-pin-refused"_rule, "the token does not accept the PIN"};
     }
     if (result != CKR_USER_ALREADY_LOGGED_IN) must(result, "C_Login");
     return {};
   }
 
-  // Runs `work(functions, session)` with a session of the pool; once more with a new one when the token has dropped it.
+  // Runs `work(functions, session)` with a session of the pool; once more with a new one when the
+  // token has dropped it.
   template <typename Work>
   void with_session(const char* what, Work&& work) {
     CK_SESSION_HANDLE session = take();
@@ -93,7 +104,8 @@ class Token {
     if (session_lost(result)) {
       functions_->C_CloseSession(session);
       session = open();
-      functions_->C_Login(session, CKU_USER, pin_bytes(), pin_.size());  // its result shows in the next call
+      functions_->C_Login(session, CKU_USER, pin_bytes(),
+                          pin_.size());  // its result shows in the next call
       result = work(functions_, session);
     }
     give_back(session);
@@ -105,7 +117,9 @@ class Token {
 
   CK_SESSION_HANDLE open() {
     CK_SESSION_HANDLE session = 0;
-    must(functions_->C_OpenSession(slot_, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session), "C_OpenSession");
+    must(functions_->C_OpenSession(slot_, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr,
+                                   &session),
+         "C_OpenSession");
     return session;
   }
   CK_SESSION_HANDLE take() {
@@ -151,32 +165,40 @@ class TokenKey final : public PrivateKey {
       const CK_RV result = functions->C_SignInit(session, &mechanism, object_);
       if (result != CKR_OK) return result;
       CK_ULONG length = signature.size();
-      return functions->C_Sign(session, const_cast<Octet*>(digest.data()), digest.size(), signature.data(), &length);
+      return functions->C_Sign(session, const_cast<Octet*>(digest.data()), digest.size(),
+                               signature.data(), &length);
     });
-    if (!verify(point_, digest, signature)) throw Fault("PKCS#11 failed: the token returned a signature that does not verify");
+    if (!verify(point_, digest, signature))
+      throw Fault("PKCS#11 failed: the token returned a signature that does not verify");
     return signature;
   }
 
   SharedSecret agree(const PublicPoint& peer) const override {
     SharedSecret secret{};
-    token_->with_session("C_DeriveKey", [&](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
-      CK_ECDH1_DERIVE_PARAMS parameters{CKD_NULL, 0, nullptr, peer.size(), const_cast<Octet*>(peer.data())};
-      CK_MECHANISM mechanism{CKM_ECDH1_DERIVE, &parameters, sizeof parameters};
-      CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
-      CK_KEY_TYPE type = CKK_GENERIC_SECRET;
-      CK_ULONG length = secret.size();
-      CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-      CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &secret_class, sizeof secret_class}, {CKA_KEY_TYPE, &type, sizeof type},
-                               {CKA_TOKEN, &no, sizeof no},                     {CKA_SENSITIVE, &no, sizeof no},
-                               {CKA_EXTRACTABLE, &yes, sizeof yes},             {CKA_VALUE_LEN, &length, sizeof length}};
-      CK_OBJECT_HANDLE derived = 0;
-      CK_RV result = functions->C_DeriveKey(session, &mechanism, object_, wanted, std::size(wanted), &derived);
-      if (result != CKR_OK) return result;
-      CK_ATTRIBUTE value{CKA_VALUE, secret.data(), secret.size()};
-      result = functions->C_GetAttributeValue(session, derived, &value, 1);
-      functions->C_DestroyObject(session, derived);
-      return result;
-    });
+    token_->with_session("C_DeriveKey",
+                         [&](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
+                           CK_ECDH1_DERIVE_PARAMS parameters{CKD_NULL, 0, nullptr, peer.size(),
+                                                             const_cast<Octet*>(peer.data())};
+                           CK_MECHANISM mechanism{CKM_ECDH1_DERIVE, &parameters, sizeof parameters};
+                           CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
+                           CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+                           CK_ULONG length = secret.size();
+                           CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+                           CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &secret_class, sizeof secret_class},
+                                                    {CKA_KEY_TYPE, &type, sizeof type},
+                                                    {CKA_TOKEN, &no, sizeof no},
+                                                    {CKA_SENSITIVE, &no, sizeof no},
+                                                    {CKA_EXTRACTABLE, &yes, sizeof yes},
+                                                    {CKA_VALUE_LEN, &length, sizeof length}};
+                           CK_OBJECT_HANDLE derived = 0;
+                           CK_RV result = functions->C_DeriveKey(
+                               session, &mechanism, object_, wanted, std::size(wanted), &derived);
+                           if (result != CKR_OK) return result;
+                           CK_ATTRIBUTE value{CKA_VALUE, secret.data(), secret.size()};
+                           result = functions->C_GetAttributeValue(session, derived, &value, 1);
+                           functions->C_DestroyObject(session, derived);
+                           return result;
+                         });
     return secret;
   }
 
@@ -187,7 +209,8 @@ class TokenKey final : public PrivateKey {
 };
 
 // CKA_EC_POINT is an OCTET STRING around the point.
-PublicPoint read_point(CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
+PublicPoint read_point(CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session,
+                       CK_OBJECT_HANDLE object) {
   std::array<Octet, 80> octets{};
   CK_ATTRIBUTE attribute{CKA_EC_POINT, octets.data(), octets.size()};
   must(functions->C_GetAttributeValue(session, object, &attribute, 1), "C_GetAttributeValue");
@@ -203,9 +226,11 @@ struct Found {
   CK_OBJECT_HANDLE object = 0;
 };
 
-std::vector<Found> find_keys(CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session, CK_OBJECT_CLASS key_class) {
+std::vector<Found> find_keys(CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session,
+                             CK_OBJECT_CLASS key_class) {
   CK_KEY_TYPE type = CKK_EC;
-  CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &key_class, sizeof key_class}, {CKA_KEY_TYPE, &type, sizeof type}};
+  CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &key_class, sizeof key_class},
+                           {CKA_KEY_TYPE, &type, sizeof type}};
   must(functions->C_FindObjectsInit(session, wanted, std::size(wanted)), "C_FindObjectsInit");
   std::vector<CK_OBJECT_HANDLE> objects;
   std::array<CK_OBJECT_HANDLE, 256> some{};
@@ -231,14 +256,18 @@ class Pkcs11KeyStore final : public KeyStore {
   std::string_view kind() const override { return "pkcs11"; }
 
   void load() {
-    token_->with_session("find keys", [this](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
-      std::map<std::string, PublicPoint> points;
-      for (const Found& found : find_keys(functions, session, CKO_PUBLIC_KEY)) points[found.label] = read_point(functions, session, found.object);
-      for (const Found& found : find_keys(functions, session, CKO_PRIVATE_KEY)) {
-        if (points.contains(found.label)) keys_[found.label] = std::make_shared<TokenKey>(token_, found.object, points[found.label]);
-      }
-      return CK_RV{CKR_OK};
-    });
+    token_->with_session(
+        "find keys", [this](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
+          std::map<std::string, PublicPoint> points;
+          for (const Found& found : find_keys(functions, session, CKO_PUBLIC_KEY))
+            points[found.label] = read_point(functions, session, found.object);
+          for (const Found& found : find_keys(functions, session, CKO_PRIVATE_KEY)) {
+            if (points.contains(found.label))
+              keys_[found.label] =
+                  std::make_shared<TokenKey>(token_, found.object, points[found.label]);
+          }
+          return CK_RV{CKR_OK};
+        });
   }
 
   Result<std::vector<KeyHandle>> generate(std::span<const std::string> labels) override {
@@ -246,9 +275,10 @@ class Pkcs11KeyStore final : public KeyStore {
     TRY(check_labels(labels, [this](const std::string& label) { return keys_.contains(label); }));
     std::vector<KeyHandle> made;
     for (const std::string& label : labels) {
-      token_->with_session("C_GenerateKeyPair", [&](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
-        return generate_pair(functions, session, label, made);
-      });
+      token_->with_session("C_GenerateKeyPair",
+                           [&](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
+                             return generate_pair(functions, session, label, made);
+                           });
     }
     for (std::size_t i = 0; i < labels.size(); ++i) keys_[labels[i]] = made[i];
     return made;
@@ -269,22 +299,29 @@ class Pkcs11KeyStore final : public KeyStore {
   }
 
  private:
-  CK_RV generate_pair(CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session, const std::string& label, std::vector<KeyHandle>& made) {
+  CK_RV generate_pair(CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session,
+                      const std::string& label, std::vector<KeyHandle>& made) {
     CK_MECHANISM mechanism{CKM_EC_KEY_PAIR_GEN, nullptr, 0};
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
     char* const name = const_cast<char*>(label.data());
-    CK_ATTRIBUTE public_part[] = {{CKA_EC_PARAMS, const_cast<Octet*>(kP256Parameters), sizeof kP256Parameters},
-                                  {CKA_TOKEN, &yes, sizeof yes},
-                                  {CKA_VERIFY, &yes, sizeof yes},
-                                  {CKA_LABEL, name, label.size()},
-                                  {CKA_ID, name, label.size()}};
-    CK_ATTRIBUTE private_part[] = {{CKA_TOKEN, &yes, sizeof yes},       {CKA_PRIVATE, &yes, sizeof yes}, {CKA_SENSITIVE, &yes, sizeof yes},
-                                   {CKA_EXTRACTABLE, &no, sizeof no},   {CKA_SIGN, &yes, sizeof yes},    {CKA_DERIVE, &yes, sizeof yes},
-                                   {CKA_LABEL, name, label.size()},     {CKA_ID, name, label.size()}};
+    CK_ATTRIBUTE public_part[] = {
+        {CKA_EC_PARAMS, const_cast<Octet*>(kP256Parameters), sizeof kP256Parameters},
+        {CKA_TOKEN, &yes, sizeof yes},
+        {CKA_VERIFY, &yes, sizeof yes},
+        {CKA_LABEL, name, label.size()},
+        {CKA_ID, name, label.size()}};
+    CK_ATTRIBUTE private_part[] = {
+        {CKA_TOKEN, &yes, sizeof yes},     {CKA_PRIVATE, &yes, sizeof yes},
+        {CKA_SENSITIVE, &yes, sizeof yes}, {CKA_EXTRACTABLE, &no, sizeof no},
+        {CKA_SIGN, &yes, sizeof yes},      {CKA_DERIVE, &yes, sizeof yes},
+        {CKA_LABEL, name, label.size()},   {CKA_ID, name, label.size()}};
     CK_OBJECT_HANDLE public_key = 0, private_key = 0;
-    const CK_RV result = functions->C_GenerateKeyPair(session, &mechanism, public_part, std::size(public_part), private_part,
-                                                      std::size(private_part), &public_key, &private_key);
-    if (result == CKR_OK) made.push_back(std::make_shared<TokenKey>(token_, private_key, read_point(functions, session, public_key)));
+    const CK_RV result = functions->C_GenerateKeyPair(
+        session, &mechanism, public_part, std::size(public_part), private_part,
+        std::size(private_part), &public_key, &private_key);
+    if (result == CKR_OK)
+      made.push_back(std::make_shared<TokenKey>(token_, private_key,
+                                                read_point(functions, session, public_key)));
     return result;
   }
 
@@ -299,7 +336,9 @@ Result<std::unique_ptr<KeyStore>> open_pkcs11_key_store(const Pkcs11Options& opt
   TRY_ASSIGN(CK_FUNCTION_LIST* const functions, load_module(options.module));
   for (const CK_SLOT_ID slot : slots(functions)) {
     CK_TOKEN_INFO info{};
-    if (functions->C_GetTokenInfo(slot, &info) != CKR_OK || token_label(info) != options.token_label) continue;
+    if (functions->C_GetTokenInfo(slot, &info) != CKR_OK ||
+        token_label(info) != options.token_label)
+      continue;
     std::shared_ptr<Token> token = std::make_shared<Token>(functions, slot);
     TRY(token->log_in(options.pin));
     std::unique_ptr<Pkcs11KeyStore> store = std::make_unique<Pkcs11KeyStore>(std::move(token));
@@ -309,16 +348,19 @@ Result<std::unique_ptr<KeyStore>> open_pkcs11_key_store(const Pkcs11Options& opt
   return Refusal{"pkcs11-token-missing"_rule, "no token is labelled " + options.token_label};
 }
 
-Result<Pkcs11Options> create_softhsm_token(const std::filesystem::path& folder, const std::string& label, const std::string& pin) {
+Result<Pkcs11Options> create_softhsm_token(const std::filesystem::path& folder,
+                                           const std::string& label, const std::string& pin) {
   std::filesystem::path module;
-  for (const char* candidate : {"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so",
-                                "/opt/homebrew/lib/softhsm/libsofthsm2.so"}) {
+  for (const char* candidate :
+       {"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so",
+        "/usr/local/lib/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so"}) {
     if (module.empty() && std::filesystem::exists(candidate)) module = candidate;
   }
   if (module.empty()) return Refusal{"pkcs11-module-missing"_rule, "SoftHSM2 is not installed"};
   std::filesystem::create_directories(folder / "tokens");
   const std::filesystem::path configuration = folder / "softhsm2.conf";
-  std::ofstream(configuration) << "directories.tokendir = " << std::filesystem::absolute(folder / "tokens").string()
+  std::ofstream(configuration) << "directories.tokendir = "
+                               << std::filesystem::absolute(folder / "tokens").string()
                                << "\nobjectstore.backend = file\nlog.level = ERROR\n";
   ::setenv("SOFTHSM2_CONF", std::filesystem::absolute(configuration).c_str(), 1);
   TRY_ASSIGN(CK_FUNCTION_LIST* const functions, load_module(module));
@@ -333,9 +375,13 @@ Result<Pkcs11Options> create_softhsm_token(const std::filesystem::path& folder, 
     std::string padded = label;
     padded.resize(32, ' ');
     CK_UTF8CHAR* const pin_bytes = reinterpret_cast<CK_UTF8CHAR*>(const_cast<char*>(pin.data()));
-    must(functions->C_InitToken(slot, pin_bytes, pin.size(), reinterpret_cast<CK_UTF8CHAR*>(padded.data())), "C_InitToken");
+    must(functions->C_InitToken(slot, pin_bytes, pin.size(),
+                                reinterpret_cast<CK_UTF8CHAR*>(padded.data())),
+         "C_InitToken");
     CK_SESSION_HANDLE session = 0;
-    must(functions->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session), "C_OpenSession");
+    must(functions->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr,
+                                  &session),
+         "C_OpenSession");
     must(functions->C_Login(session, CKU_SO, pin_bytes, pin.size()), "C_Login");
     must(functions->C_InitPIN(session, pin_bytes, pin.size()), "C_InitPIN");
     functions->C_Logout(session);

@@ -1,6 +1,7 @@
-// A row says: in requests of this variant, below this parent path, this element has this type, occurs this often, and belongs to this
-// choice (of the elements of one choice exactly one kind is there). Types: "" structure, empty, text:min:max, digits:n, int:min:max,
-// boolean, enum:a|b|c, datetime, base64:max.
+// A row says: in requests of this variant, below this parent path, this element has this type,
+// occurs this often, and belongs to this choice (of the elements of one choice exactly one kind is
+// there). Types: "" structure, empty, text:min:max, digits:n, int:min:max, boolean, enum:a|b|c,
+// datetime, base64:max.
 #include "duis/body_rows.h"
 
 #include <charconv>
@@ -74,11 +75,13 @@ bool is_of_type(std::string_view type, const xml::Element& element) {
   }
   if (kind == "int") {
     const std::optional<std::int64_t> number = integer(value);
-    return number && *number >= integer(argument(type, 0)).value() && *number <= integer(argument(type, 1)).value();
+    return number && *number >= integer(argument(type, 0)).value() &&
+           *number <= integer(argument(type, 1)).value();
   }
   if (kind == "base64") {
     const std::optional<Bytes> octets = from_base64(element.text);
-    return octets && !octets->empty() && octets->size() <= static_cast<std::size_t>(integer(argument(type, 0)).value());
+    return octets && !octets->empty() &&
+           octets->size() <= static_cast<std::size_t>(integer(argument(type, 0)).value());
   }
   CHECK(kind == "text");
   return value.size() >= static_cast<std::size_t>(integer(argument(type, 0)).value()) &&
@@ -88,7 +91,8 @@ bool is_of_type(std::string_view type, const xml::Element& element) {
 Refusal bad(const char* what, const std::string& path) { return {"duis-body"_rule, what, path}; }
 
 // The element's own children against the rows below `path`, then each child in turn.
-Status check_children(std::string_view variant, const xml::Element& element, const std::string& row_path, const std::string& shown_path) {
+Status check_children(std::string_view variant, const xml::Element& element,
+                      const std::string& row_path, const std::string& shown_path) {
   const std::vector<const BodyRow*> rows = rows_below(variant, row_path.empty() ? "-" : row_path);
   std::map<std::string_view, std::size_t> seen;
   std::map<std::string_view, std::set<std::string_view>> chosen;
@@ -103,7 +107,8 @@ Status check_children(std::string_view variant, const xml::Element& element, con
     ++seen[row.element];
     if (row.choice != "-") chosen[row.choice].insert(row.element);
     if (row.type == "-") {
-      const std::string below = row_path.empty() ? std::string(row.element) : row_path + "/" + std::string(row.element);
+      const std::string below =
+          row_path.empty() ? std::string(row.element) : row_path + "/" + std::string(row.element);
       TRY(check_children(variant, child, below, path));
     } else if (!child.children.empty() || !is_of_type(row.type, child)) {
       return Refusal{"duis-value"_rule, "the value is not " + std::string(row.type), path};
@@ -112,23 +117,32 @@ Status check_children(std::string_view variant, const xml::Element& element, con
   for (const BodyRow* row : rows) {
     const std::size_t count = seen[row->element];
     const bool may_repeat = row->occurs.ends_with("..n");
-    if (count > 1 && !may_repeat) return bad("the element occurs more than once", shown_path + "/" + std::string(row->element));
-    if (row->choice == "-" && count == 0 && !row->occurs.starts_with("0")) return bad("the element is missing", shown_path + "/" + std::string(row->element));
-    // Elements of one choice share its name up to a dot: "fuel.1" and "fuel.2" are alternatives, rows of "fuel.1" go together.
+    if (count > 1 && !may_repeat)
+      return bad("the element occurs more than once", shown_path + "/" + std::string(row->element));
+    if (row->choice == "-" && count == 0 && !row->occurs.starts_with("0"))
+      return bad("the element is missing", shown_path + "/" + std::string(row->element));
+    // Elements of one choice share its name up to a dot: "fuel.1" and "fuel.2" are alternatives,
+    // rows of "fuel.1" go together.
     if (row->choice != "-") {
       const std::string_view group = row->choice.substr(0, row->choice.find('.'));
       std::size_t alternatives = 0;
-      for (const auto& [choice, names] : chosen) alternatives += choice.substr(0, choice.find('.')) == group;
-      if (alternatives != 1) return bad("exactly one of the alternatives must be there", shown_path + "/" + std::string(row->element));
-      if (chosen.contains(row->choice) && count == 0) return bad("the element is missing", shown_path + "/" + std::string(row->element));
+      for (const auto& [choice, names] : chosen)
+        alternatives += choice.substr(0, choice.find('.')) == group;
+      if (alternatives != 1)
+        return bad("exactly one of the alternatives must be there",
+                   shown_path + "/" + std::string(row->element));
+      if (chosen.contains(row->choice) && count == 0)
+        return bad("the element is missing", shown_path + "/" + std::string(row->element));
     }
   }
   return {};
 }
 
 Status check_namespace(const xml::Element& element, const std::string& path) {
-  if (element.ns != kNamespace) return Refusal{"duis-namespace"_rule, "the element is not of the DUIS namespace", path};
-  for (const xml::Element& child : element.children) TRY(check_namespace(child, path + "/" + child.name));
+  if (element.ns != kNamespace)
+    return Refusal{"duis-namespace"_rule, "the element is not of the DUIS namespace", path};
+  for (const xml::Element& child : element.children)
+    TRY(check_namespace(child, path + "/" + child.name));
   return {};
 }
 

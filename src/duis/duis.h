@@ -1,8 +1,10 @@
-// DUIS: the XML language of users. Service Requests, Service Responses and alerts as values, and their one XML form. Structure,
-// types and cardinalities of the envelope are checked here; who may do what is gateway/access. No I/O, no keys: signatures are
-// xml/dsig's. Unknown schema versions are accepted from 1.0 to 5.x and echoed. Source: spec/gbcs-duis.md 3.
-// Errors (rule -> response code in data/rules/duis.tsv): duis-namespace, duis-structure, duis-request-id, duis-service-reference,
-// duis-command-variant, duis-body, duis-value, duis-schema-version; xml-* from parsing.
+// DUIS: the XML language of users. Service Requests, Service Responses and alerts as values, and
+// their one XML form. Structure, types and cardinalities of the envelope are checked here; who may
+// do what is gateway/access. No I/O, no keys: signatures are xml/dsig's. Unknown schema versions
+// are accepted from 1.0 to 5.x and echoed. Source: spec/gbcs-duis.md 3. Errors (rule -> response
+// code in data/rules/duis.tsv): duis-namespace, duis-structure, duis-request-id,
+// duis-service-reference, duis-command-variant, duis-body, duis-value, duis-schema-version; xml-*
+// from parsing.
 #pragma once
 #include "base/time.h"
 #include "base/types.h"
@@ -12,7 +14,8 @@ namespace wattseal::duis {
 
 inline constexpr std::string_view kNamespace = "http://www.dccinterface.co.uk/ServiceUserGateway";
 
-// originator:target:counter. For a response, originator is the device (or the DCC) and target the user.
+// originator:target:counter. For a response, originator is the device (or the DCC) and target the
+// user.
 struct RequestId {
   Eui64 originator, target;
   OriginatorCounter counter;
@@ -32,8 +35,9 @@ struct ServiceRequest {
   std::string service_variant;    // "4.1.1"
   xml::Element body;              // the one element inside sr:Body
 };
-// Checks namespace, header, that reference and variant belong together and are known, that the body element is the one of the
-// variant (or SignedPreCommand for command variants 5 to 7), and the body's structure where rows describe it.
+// Checks namespace, header, that reference and variant belong together and are known, that the body
+// element is the one of the variant (or SignedPreCommand for command variants 5 to 7), and the
+// body's structure where rows describe it.
 Result<ServiceRequest> read_request(const xml::Element& document);
 xml::Element to_element(const ServiceRequest& request);
 std::string write(const ServiceRequest& request);  // unsigned document
@@ -41,7 +45,8 @@ std::string write(const ServiceRequest& request);  // unsigned document
 // Command variants 5 to 7: the signed pre-command's octets.
 Result<Bytes> signed_pre_command(const ServiceRequest& request);  // refuses duis-body, duis-value
 // The request that carries a signed pre-command for the same RequestID.
-ServiceRequest with_signed_pre_command(const ServiceRequest& original, int command_variant, BytesView message);
+ServiceRequest with_signed_pre_command(const ServiceRequest& original, int command_variant,
+                                       BytesView message);
 
 // A service response, an acknowledgement or an alert.
 struct ServiceResponse {

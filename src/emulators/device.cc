@@ -15,38 +15,55 @@ namespace {
 using gbcs::Message;
 
 // Message codes of alerts. Source: spec/gbcs-duis.md 2.6.
-constexpr gbcs::MessageCode kCriticalAlert{0x1000}, kFutureDatedDlms{0x00CC}, kFutureDatedAsn1{0x00CB}, kCommandNotSupported{0x0120};
+constexpr gbcs::MessageCode kCriticalAlert{0x1000}, kFutureDatedDlms{0x00CC},
+    kFutureDatedAsn1{0x00CB}, kCommandNotSupported{0x0120};
 constexpr std::uint16_t kSuccessfullyActioned = 0x8F66, kNotSupported = 0x8F85;
 constexpr std::uint16_t kFirstUpdateCode = 0x0102, kLastUpdateCode = 0x0109;
 constexpr std::size_t kSecurityLogMax = 1000;
 constexpr std::uint64_t kPoundInMillipence = 100'000, kPennyInMillipence = 1000;
 
-// The use case table names roles for most; where it has none, who may ask for the service request may send its command.
+// The use case table names roles for most; where it has none, who may ask for the service request
+// may send its command.
 bool may_send(const UseCaseRow& row, RemotePartyRole role) {
-  const auto names = [&row](std::string_view wanted) { return row.roles.find(wanted) != std::string_view::npos; };
-  const ServiceRequestRow* const service = row.roles == "-" ? find_service_request(row.variant) : nullptr;
+  const auto names = [&row](std::string_view wanted) {
+    return row.roles.find(wanted) != std::string_view::npos;
+  };
+  const ServiceRequestRow* const service =
+      row.roles == "-" ? find_service_request(row.variant) : nullptr;
   const auto eligible = [service](std::initializer_list<UserRole> users) {
-    return service && std::ranges::any_of(users, [service](UserRole user) { return service->allows_role(user); });
+    return service && std::ranges::any_of(
+                          users, [service](UserRole user) { return service->allows_role(user); });
   };
   switch (role) {
     case RemotePartyRole::supplier:
-      return names("Supplier") || row.roles == "See GBCS" || eligible({UserRole::import_supplier, UserRole::gas_supplier, UserRole::export_supplier});
-    case RemotePartyRole::network_operator: return names("Network Operator") || eligible({UserRole::electricity_distributor, UserRole::gas_transporter});
-    case RemotePartyRole::access_control_broker: return names("Access Control Broker") || (row.roles == "-" && row.protection_class == "dcc-signed");
+      return names("Supplier") || row.roles == "See GBCS" ||
+             eligible(
+                 {UserRole::import_supplier, UserRole::gas_supplier, UserRole::export_supplier});
+    case RemotePartyRole::network_operator:
+      return names("Network Operator") ||
+             eligible({UserRole::electricity_distributor, UserRole::gas_transporter});
+    case RemotePartyRole::access_control_broker:
+      return names("Access Control Broker") ||
+             (row.roles == "-" && row.protection_class == "dcc-signed");
     case RemotePartyRole::load_controller: return names("Load Controller");
     default: return false;
   }
 }
 
-bool is_update(const Message& message) { return message.code.number() >= kFirstUpdateCode && message.code.number() <= kLastUpdateCode; }
+bool is_update(const Message& message) {
+  return message.code.number() >= kFirstUpdateCode && message.code.number() <= kLastUpdateCode;
+}
 
 Bytes cosem_time(UtcTime now, DeviceType type) {
   cosem::DateTime time = cosem::DateTime::from_utc(now);
-  if (type == DeviceType::gpf) time.status = 0;  // the proxy says that the clock is reliable; spec/gbcs-duis.md 1.4
+  if (type == DeviceType::gpf)
+    time.status = 0;  // the proxy says that the clock is reliable; spec/gbcs-duis.md 1.4
   return time.encode();
 }
 
-std::uint16_t alert_number(std::string_view hex) { return static_cast<std::uint16_t>(get_be(from_hex(hex).value())); }
+std::uint16_t alert_number(std::string_view hex) {
+  return static_cast<std::uint16_t>(get_be(from_hex(hex).value()));
+}
 
 }  // namespace
 
@@ -84,25 +101,30 @@ struct EmulatedDevice::State {
   }
 
   std::optional<Eui64> alert_recipient() const {
-    for (const Cell& cell : {Cell{RemotePartyRole::supplier, KeyUse::digital_signature, false}, Cell{RemotePartyRole::access_control_broker, KeyUse::key_agreement, false}}) {
+    for (const Cell& cell :
+         {Cell{RemotePartyRole::supplier, KeyUse::digital_signature, false},
+          Cell{RemotePartyRole::access_control_broker, KeyUse::key_agreement, false}}) {
       if (const Credential* found = trust.find(cell)) return found->party;
     }
     return std::nullopt;
   }
 
-  Bytes alert(gbcs::MessageCode code, std::uint16_t alert_code, Eui64 recipient, const std::optional<Bytes>& detail) {
+  Bytes alert(gbcs::MessageCode code, std::uint16_t alert_code, Eui64 recipient,
+              const std::optional<Bytes>& detail) {
     Message message;
     message.cra = gbcs::Cra::alert;
     message.originator = identity.id;
     message.target = recipient;
     message.code = code;
     // A counter of its own that a restart does not turn back.
-    next_alert = std::max(next_alert + 1, static_cast<std::uint64_t>(world.now().unix_seconds()) << 16);
+    next_alert =
+        std::max(next_alert + 1, static_cast<std::uint64_t>(world.now().unix_seconds()) << 16);
     message.counter = OriginatorCounter(next_alert);
     const UtcTime now = world.now();
     if (speaks_dlms()) {
       cosem::DataNotification notification;
-      std::vector<cosem::Value> parts{cosem::Value::u16(alert_code), cosem::Value::octets(cosem_time(now, identity.type))};
+      std::vector<cosem::Value> parts{cosem::Value::u16(alert_code),
+                                      cosem::Value::octets(cosem_time(now, identity.type))};
       if (detail) parts.push_back(cosem::Value::octets(*detail));
       notification.body = cosem::Value::structure(std::move(parts));
       message.payload = cosem::encode(notification);
@@ -141,19 +163,28 @@ struct EmulatedDevice::State {
   Status check_counter(const Message& command, const UseCaseRow& row) const {
     if (is_top_up(row)) return {};
     const auto last = last_counters.find(command.originator);
-    if (!row.replay_protected || last == last_counters.end() || command.counter > last->second) return {};
-    return Refusal{"device-counter"_rule, "counter " + std::to_string(command.counter.number()) + ", last " + std::to_string(last->second.number()), "counter"};
+    if (!row.replay_protected || last == last_counters.end() || command.counter > last->second)
+      return {};
+    return Refusal{"device-counter"_rule,
+                   "counter " + std::to_string(command.counter.number()) + ", last " +
+                       std::to_string(last->second.number()),
+                   "counter"};
   }
 
   Status check_protection(const Message& command, const UseCaseRow& row, RemotePartyRole role) {
     if (row.protection_class != "signed, no MAC") {
-      const Credential* const broker = trust.of_role(RemotePartyRole::access_control_broker, KeyUse::key_agreement);
-      if (!broker) return Refusal{"gbcs-mac-missing"_rule, "the device has no access control broker to check the MAC with", "mac"};
+      const Credential* const broker =
+          trust.of_role(RemotePartyRole::access_control_broker, KeyUse::key_agreement);
+      if (!broker)
+        return Refusal{"gbcs-mac-missing"_rule,
+                       "the device has no access control broker to check the MAC with", "mac"};
       TRY(gbcs::verify_mac(command, secret_with(broker->certificate.key)));
     }
     if (row.protection_class == "non-critical") return {};
     const Credential* const signer = trust.of_role(role, KeyUse::digital_signature);
-    if (!signer || signer->party != command.originator) return Refusal{"gbcs-signature-mismatch"_rule, "no signing credential of the originator is installed", "signature"};
+    if (!signer || signer->party != command.originator)
+      return Refusal{"gbcs-signature-mismatch"_rule,
+                     "no signing credential of the originator is installed", "signature"};
     return gbcs::verify_signature(command, signer->certificate.key);
   }
 
@@ -162,13 +193,22 @@ struct EmulatedDevice::State {
     RemotePartyRole role = RemotePartyRole::supplier;
   };
   Result<Accepted> check(const Message& command) {
-    if (command.target != identity.id) return Refusal{"device-not-target"_rule, "it is for " + command.target.text(), "target"};
-    if (command.cra != gbcs::Cra::command) return Refusal{"device-not-command"_rule, "CRA is " + std::to_string(static_cast<int>(command.cra)), "cra"};
+    if (command.target != identity.id)
+      return Refusal{"device-not-target"_rule, "it is for " + command.target.text(), "target"};
+    if (command.cra != gbcs::Cra::command)
+      return Refusal{"device-not-command"_rule,
+                     "CRA is " + std::to_string(static_cast<int>(command.cra)), "cra"};
     const UseCaseRow* const row = find_use_case(command.code.number(), identity.type);
-    if (!row) return Refusal{"device-code"_rule, "message code " + command.code.text(), "message code"};
+    if (!row)
+      return Refusal{"device-code"_rule, "message code " + command.code.text(), "message code"};
     const std::optional<RemotePartyRole> role = trust.role_of(command.originator);
-    if (!role) return Refusal{"device-originator"_rule, command.originator.text() + " is in no cell", "originator"};
-    if (!may_send(*row, *role)) return Refusal{"device-role"_rule, std::string(name(*role)) + " may not send " + std::string(row->use_case), "originator"};
+    if (!role)
+      return Refusal{"device-originator"_rule, command.originator.text() + " is in no cell",
+                     "originator"};
+    if (!may_send(*row, *role))
+      return Refusal{"device-role"_rule,
+                     std::string(name(*role)) + " may not send " + std::string(row->use_case),
+                     "originator"};
     TRY(check_counter(command, *row));
     TRY(check_protection(command, *row, *role));
     return Accepted{row, *role};
@@ -182,7 +222,8 @@ struct EmulatedDevice::State {
   };
   Result<Reader> reader_of(const Message& command, RemotePartyRole role) {
     if (!command.supplementary_certificate.empty()) {
-      TRY_ASSIGN(const Credential credential, trust.check_travelling(command.supplementary_certificate, world.now()));
+      TRY_ASSIGN(const Credential credential,
+                 trust.check_travelling(command.supplementary_certificate, world.now()));
       return Reader{credential.party, &secret_with(credential.certificate.key)};
     }
     const Credential* const known = trust.of_role(role, KeyUse::key_agreement);
@@ -191,12 +232,16 @@ struct EmulatedDevice::State {
   }
 
   Result<OriginatorCounter> check_top_up(const Message& command, std::string_view digits) {
-    const Credential* const supplier = trust.find({RemotePartyRole::supplier, KeyUse::key_agreement, true});
-    if (!supplier) return Refusal{"utrn-mac-mismatch"_rule, "the device has no prepayment credential"};
+    const Credential* const supplier =
+        trust.find({RemotePartyRole::supplier, KeyUse::key_agreement, true});
+    if (!supplier)
+      return Refusal{"utrn-mac-mismatch"_rule, "the device has no prepayment credential"};
     TRY_ASSIGN(const gbcs::UtrnFields fields, gbcs::parse_utrn(digits));
     TRY_ASSIGN(const OriginatorCounter counter,
-               gbcs::verify_utrn(secret_with(supplier->certificate.key), command.originator, identity.id, meter.last_top_up, digits));
-    const std::uint64_t unit = fields.unit == gbcs::UtrnUnit::pounds ? kPoundInMillipence : kPennyInMillipence;
+               gbcs::verify_utrn(secret_with(supplier->certificate.key), command.originator,
+                                 identity.id, meter.last_top_up, digits));
+    const std::uint64_t unit =
+        fields.unit == gbcs::UtrnUnit::pounds ? kPoundInMillipence : kPennyInMillipence;
     meter.balance_millipence += static_cast<std::int64_t>(fields.value * unit);
     return counter;
   }
@@ -204,17 +249,22 @@ struct EmulatedDevice::State {
   Result<Bytes> execute(const Message& command, const Accepted& accepted) {
     if (is_update(command)) return update_credentials(command, accepted.role);
     TRY_ASSIGN(const Reader reader, reader_of(command, accepted.role));
-    const gbcs::AttributeRecipient recipient = gbcs::attribute_recipient(response_to(command, {}, false));
+    const gbcs::AttributeRecipient recipient =
+        gbcs::attribute_recipient(response_to(command, {}, false));
     Duties duties{world.now(), identity.id, reader.party, recipient.counter, {}, {}};
     duties.seal = [&](BytesView plain) {
-      return reader.secret ? gbcs::seal_attribute(*reader.secret, identity.id, recipient.counter, recipient.party, plain) : Bytes();
+      return reader.secret ? gbcs::seal_attribute(*reader.secret, identity.id, recipient.counter,
+                                                  recipient.party, plain)
+                           : Bytes();
     };
     duties.check_top_up = [&](std::string_view digits) { return check_top_up(command, digits); };
     if (speaks_dlms()) {
       TRY_ASSIGN(const cosem::AccessRequest request, cosem::decode_access_request(command.payload));
       const cosem::AccessResponse response = electricity.execute(request, meter, duties);
-      if (electricity.take_cancelled()) std::erase_if(later, [](const Later& one) { return one.change.has_value(); });
-      for (const Dated& change : electricity.take_dated()) later.push_back({change.at, command, change});
+      if (electricity.take_cancelled())
+        std::erase_if(later, [](const Later& one) { return one.change.has_value(); });
+      for (const Dated& change : electricity.take_dated())
+        later.push_back({change.at, command, change});
       return cosem::encode(response);
     }
     TRY_ASSIGN(const std::vector<zcl::Component> components, zcl::decode(command.payload));
@@ -228,10 +278,13 @@ struct EmulatedDevice::State {
     return std::move(outcome.payload);
   }
 
-  // The same party's counter never goes back: a floor below what was seen would let old commands in again.
+  // The same party's counter never goes back: a floor below what was seen would let old commands in
+  // again.
   void adopt(const TrustStore::Outcome& outcome) {
-    for (const auto& [party, floor] : outcome.floors) last_counters[party] = std::max(last_counters[party], floor);
-    if (outcome.prepayment_floor) meter.last_top_up = std::max(meter.last_top_up, *outcome.prepayment_floor);
+    for (const auto& [party, floor] : outcome.floors)
+      last_counters[party] = std::max(last_counters[party], floor);
+    if (outcome.prepayment_floor)
+      meter.last_top_up = std::max(meter.last_top_up, *outcome.prepayment_floor);
   }
 
   void note(const Refusal& refusal) {
@@ -262,7 +315,8 @@ struct EmulatedDevice::State {
     }
     const Result<Accepted> accepted = check(*command);
     if (!accepted.ok()) return refuse(accepted.refusal(), &*command);
-    if (accepted->row->replay_protected && !is_top_up(*accepted->row)) last_counters[command->originator] = command->counter;
+    if (accepted->row->replay_protected && !is_top_up(*accepted->row))
+      last_counters[command->originator] = command->counter;
     Result<Bytes> payload = execute(*command, *accepted);
     if (!payload.ok()) {
       note(payload.refusal());
@@ -272,7 +326,8 @@ struct EmulatedDevice::State {
     if (accepted->row->response_signed) return {sign_and_encode(std::move(response))};
     const Credential* const business = trust.of_role(accepted->role, KeyUse::key_agreement);
     if (!business) {
-      note({"device-originator"_rule, "the originator has no key agreement credential to answer with"});
+      note({"device-originator"_rule,
+            "the originator has no key agreement credential to answer with"});
       return {};
     }
     gbcs::add_mac(response, secret_with(business->certificate.key));
@@ -298,12 +353,14 @@ struct EmulatedDevice::State {
     return {alert(kFutureDatedDlms, kSuccessfullyActioned, due.command.originator, detail)};
   }
 
-  // S{ i 8F66, t, S{ counter, mode, floors, outcomes } }: the last part is that of the immediate response.
+  // S{ i 8F66, t, S{ counter, mode, floors, outcomes } }: the last part is that of the immediate
+  // response.
   Bytes update_alert(const Message& command, BytesView outcome) {
     Message message = response_to(command, {}, false);
     message.cra = gbcs::Cra::alert;
     message.code = kFutureDatedAsn1;
-    next_alert = std::max(next_alert + 1, static_cast<std::uint64_t>(world.now().unix_seconds()) << 16);
+    next_alert =
+        std::max(next_alert + 1, static_cast<std::uint64_t>(world.now().unix_seconds()) << 16);
     message.counter = OriginatorCounter(next_alert);
     asn1::Reader reader(outcome);
     Result<asn1::Reader> parts = reader.enter(asn1::kSequence);
@@ -324,11 +381,12 @@ struct EmulatedDevice::State {
 EmulatedDevice::EmulatedDevice(std::unique_ptr<State> state) : state_(std::move(state)) {}
 EmulatedDevice::~EmulatedDevice() = default;
 
-Result<std::unique_ptr<EmulatedDevice>> EmulatedDevice::make(const World& world, DeviceIdentity identity) {
+Result<std::unique_ptr<EmulatedDevice>> EmulatedDevice::make(const World& world,
+                                                             DeviceIdentity identity) {
   TRY_ASSIGN(TrustStore trust, TrustStore::make(identity.anchors, identity.cells, world.now()));
   const std::string_view type = text(identity.type);
-  return std::unique_ptr<EmulatedDevice>(
-      new EmulatedDevice(std::unique_ptr<State>(new State{world, std::move(identity), std::move(trust), ElectricityObjects(type), GasObjects(type)})));
+  return std::unique_ptr<EmulatedDevice>(new EmulatedDevice(std::unique_ptr<State>(new State{
+      world, std::move(identity), std::move(trust), ElectricityObjects(type), GasObjects(type)})));
 }
 
 Eui64 EmulatedDevice::id() const { return state_->identity.id; }
@@ -354,6 +412,8 @@ std::vector<Bytes> EmulatedDevice::tick() {
 EmulatedDevice::Display EmulatedDevice::display() const {
   return {state_->meter.payment_mode, state_->meter.import_units, state_->meter.balance_millipence};
 }
-void EmulatedDevice::consume(std::uint64_t watt_hours_or_litres) { state_->meter.import_units += watt_hours_or_litres; }
+void EmulatedDevice::consume(std::uint64_t watt_hours_or_litres) {
+  state_->meter.import_units += watt_hours_or_litres;
+}
 
 }  // namespace wattseal::emulators

@@ -1,10 +1,12 @@
-// An emulated device: verifies what a real one verifies, acts, and answers. ESME, GSME, CHF and GPF. It shares no code with the
-// gateway; it knows its own keys and the Organisation Certificates in its trust anchor cells, and nothing else.
-// Sans-I/O: octets in, octets out; the caller moves them. One thread at a time per device.
-// What it checks, in order: envelope, target is itself, message code known for its type, role of the originator may send that code,
-// counter above the last one (where the use case is protected against replay), MAC of the access control broker, signature of the
-// originator for critical commands. A failed check has no effect but a security log entry and, where the table says so, an alert.
-// Source: spec/gbcs-duis.md 1.11, 2.2-2.6; spec/smki.md 6.3 (trust anchor cells).
+// An emulated device: verifies what a real one verifies, acts, and answers. ESME, GSME, CHF and
+// GPF. It shares no code with the gateway; it knows its own keys and the Organisation Certificates
+// in its trust anchor cells, and nothing else. Sans-I/O: octets in, octets out; the caller moves
+// them. One thread at a time per device. What it checks, in order: envelope, target is itself,
+// message code known for its type, role of the originator may send that code, counter above the
+// last one (where the use case is protected against replay), MAC of the access control broker,
+// signature of the originator for critical commands. A failed check has no effect but a security
+// log entry and, where the table says so, an alert. Source: spec/gbcs-duis.md 1.11, 2.2-2.6;
+// spec/smki.md 6.3 (trust anchor cells).
 #pragma once
 #include <map>
 
@@ -16,7 +18,8 @@
 
 namespace wattseal::emulators {
 
-// One trust anchor cell: role, use and, for prepayment, the second key agreement cell of the supplier.
+// One trust anchor cell: role, use and, for prepayment, the second key agreement cell of the
+// supplier.
 struct Cell {
   RemotePartyRole role = RemotePartyRole::supplier;
   KeyUse use = KeyUse::digital_signature;
@@ -28,7 +31,7 @@ struct DeviceIdentity {
   Eui64 id;
   DeviceType type = DeviceType::esme;
   crypto::KeyHandle signing, agreement;
-  std::vector<Bytes> anchors;  // root and issuing OCA certificates, DER
+  std::vector<Bytes> anchors;   // root and issuing OCA certificates, DER
   std::map<Cell, Bytes> cells;  // Organisation Certificates, DER
 };
 
@@ -45,7 +48,8 @@ class EmulatedDevice {
 
   Eui64 id() const;
   DeviceType type() const;
-  // The answers and alerts that leave the device, in order; empty when the message is not for this device or not believed silently.
+  // The answers and alerts that leave the device, in order; empty when the message is not for this
+  // device or not believed silently.
   std::vector<Bytes> receive(BytesView message);
   // Time has passed: changes that commands dated are made, and the alerts that say so leave.
   std::vector<Bytes> tick();
@@ -53,7 +57,7 @@ class EmulatedDevice {
 
   // For the demo and tests: what the meter shows.
   struct Display {
-    std::string payment_mode;           // "credit" or "prepayment"
+    std::string payment_mode;             // "credit" or "prepayment"
     std::uint64_t import_watt_hours = 0;  // electricity; for gas: litres
     std::int64_t balance_millipence = 0;
   };

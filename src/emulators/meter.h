@@ -1,5 +1,6 @@
-// What a meter measures and owes, and the objects through which it shows them: COSEM for electricity, ZigBee clusters for gas.
-// The objects are rows of data/emulated_objects.tsv. Private to emulators.
+// What a meter measures and owes, and the objects through which it shows them: COSEM for
+// electricity, ZigBee clusters for gas. The objects are rows of data/emulated_objects.tsv. Private
+// to emulators.
 #pragma once
 #include <functional>
 
@@ -39,8 +40,10 @@ class ElectricityObjects {
   explicit ElectricityObjects(std::string_view device_type);
 
   // Executes the items in order; every item gets its result.
-  cosem::AccessResponse execute(const cosem::AccessRequest& request, Meter& meter, const Duties& duties);
-  // What execute() dated for later, handed over once; a cancellation has taken back what was handed over before.
+  cosem::AccessResponse execute(const cosem::AccessRequest& request, Meter& meter,
+                                const Duties& duties);
+  // What execute() dated for later, handed over once; a cancellation has taken back what was handed
+  // over before.
   std::vector<Dated> take_dated() { return std::exchange(dated_, {}); }
   bool take_cancelled() { return std::exchange(cancelled_, false); }
   void activate(Meter& meter) const;  // the pending payment mode becomes the mode
@@ -59,7 +62,8 @@ class ElectricityObjects {
   cosem::ResponseItem get(const Key& key, const Meter& meter) const;
   Octet set(const Key& key, const cosem::Value& value, Meter& meter, const Duties& duties);
   Octet act(const Key& key, const cosem::Value& value, Meter& meter, const Duties& duties);
-  cosem::ResponseItem read_protected(const cosem::Value& parameters, const Meter& meter, const Duties& duties) const;
+  cosem::ResponseItem read_protected(const cosem::Value& parameters, const Meter& meter,
+                                     const Duties& duties) const;
 
   std::map<Key, Object> objects_;
   std::vector<Dated> dated_;
@@ -69,7 +73,8 @@ class ElectricityObjects {
 class GasObjects {
  public:
   explicit GasObjects(std::string_view device_type);
-  std::vector<zcl::Component> execute(const std::vector<zcl::Component>& components, const Meter& meter, const Duties& duties);
+  std::vector<zcl::Component> execute(const std::vector<zcl::Component>& components,
+                                      const Meter& meter, const Duties& duties);
 
  private:
   struct Attribute {

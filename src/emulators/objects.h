@@ -6,7 +6,8 @@
 namespace wattseal::emulators {
 
 struct ObjectRow {
-  std::string_view kind, device_types, object, access, type, initial, behaviour, source, in_force_from;
+  std::string_view kind, device_types, object, access, type, initial, behaviour, source,
+      in_force_from;
   bool is_for(std::string_view wanted_kind, std::string_view device_type) const;
 };
 std::span<const ObjectRow> object_rows();

@@ -8,9 +8,11 @@ namespace {
 // Status of one replacement. Source: spec/smki.md 6.3.
 constexpr unsigned kSuccess = 0, kBadCertificate = 5, kTrustAnchorNotFound = 25;
 constexpr unsigned kSupplierBySupplier = 2;
-constexpr std::uint16_t kFirstUpdateCode = 0x0102;  // replacement mode 2; codes and modes run parallel
+constexpr std::uint16_t kFirstUpdateCode =
+    0x0102;  // replacement mode 2; codes and modes run parallel
 
-// Who authorises which replacement mode; the others need the recovery or contingency key. Source: spec/smki.md 6.3.
+// Who authorises which replacement mode; the others need the recovery or contingency key. Source:
+// spec/smki.md 6.3.
 std::optional<RemotePartyRole> role_of_mode(unsigned mode) {
   switch (mode) {
     case kSupplierBySupplier: return RemotePartyRole::supplier;
@@ -23,10 +25,13 @@ std::optional<RemotePartyRole> role_of_mode(unsigned mode) {
 }
 
 Refusal malformed(std::string detail) { return {"device-update"_rule, std::move(detail)}; }
-Refusal bad_credential(std::string detail) { return {"device-credentials"_rule, std::move(detail)}; }
+Refusal bad_credential(std::string detail) {
+  return {"device-credentials"_rule, std::move(detail)};
+}
 
 Result<std::uint64_t> integer_in(const asn1::Tlv& tlv) {
-  if (tlv.content.empty() || tlv.content.size() > 9 || (tlv.content[0] & 0x80)) return malformed("an integer is negative or too long");
+  if (tlv.content.empty() || tlv.content.size() > 9 || (tlv.content[0] & 0x80))
+    return malformed("an integer is negative or too long");
   return get_be(tlv.content);
 }
 
@@ -41,7 +46,8 @@ Result<KeyUse> read_use(asn1::Reader& reader) {
 Result<Cell> read_cell(asn1::Reader cell) {
   Cell out;
   TRY_ASSIGN(const std::uint64_t code, cell.unsigned_integer());
-  const std::optional<RemotePartyRole> role = remote_party_role(static_cast<unsigned>(std::min<std::uint64_t>(code, 0xFFFF)));
+  const std::optional<RemotePartyRole> role =
+      remote_party_role(static_cast<unsigned>(std::min<std::uint64_t>(code, 0xFFFF)));
   if (!role) return malformed("there is no role " + std::to_string(code));
   out.role = *role;
   TRY_ASSIGN(out.use, read_use(cell));
@@ -93,20 +99,23 @@ Result<Credential> read_credential(BytesView der) {
       TRY_ASSIGN(credential.party, Eui64::from_octets(attribute.value));
       has_party = true;
     } else if (attribute.oid == x509::oid::organizational_unit) {
-      const std::optional<RemotePartyRole> role = remote_party_role_from_ou(as_text(attribute.value));
+      const std::optional<RemotePartyRole> role =
+          remote_party_role_from_ou(as_text(attribute.value));
       has_role = role.has_value();
       credential.role = role.value_or(RemotePartyRole::other);
     }
   }
   if (!has_party || !has_role) return bad_credential("the subject names no party and role");
   const bool signing = certificate.usage == x509::key_usage::digital_signature;
-  if (!signing && certificate.usage != x509::key_usage::key_agreement) return bad_credential("the key usage is not one of the two");
+  if (!signing && certificate.usage != x509::key_usage::key_agreement)
+    return bad_credential("the key usage is not one of the two");
   credential.use = signing ? KeyUse::digital_signature : KeyUse::key_agreement;
   credential.certificate = std::move(certificate);
   return credential;
 }
 
-Result<TrustStore> TrustStore::make(const std::vector<Bytes>& anchors, const std::map<Cell, Bytes>& cells, UtcTime now) {
+Result<TrustStore> TrustStore::make(const std::vector<Bytes>& anchors,
+                                    const std::map<Cell, Bytes>& cells, UtcTime now) {
   TrustStore store;
   for (const Bytes& der : anchors) {
     TRY_ASSIGN(x509::Certificate certificate, x509::parse_certificate(der));
@@ -115,7 +124,9 @@ Result<TrustStore> TrustStore::make(const std::vector<Bytes>& anchors, const std
   if (store.anchors_.empty()) return bad_credential("the device has no root");
   for (const auto& [cell, der] : cells) {
     TRY_ASSIGN(Credential credential, read_credential(der));
-    if (credential.role != cell.role || credential.use != cell.use) return bad_credential("a cell holds a certificate of role " + std::string(name(credential.role)));
+    if (credential.role != cell.role || credential.use != cell.use)
+      return bad_credential("a cell holds a certificate of role " +
+                            std::string(name(credential.role)));
     TRY(store.chains(credential.certificate, {}, now, x509::TimeCheck::apply));
     store.cells_.emplace(cell, std::move(credential));
   }
@@ -141,7 +152,9 @@ Result<Credential> TrustStore::check_travelling(BytesView der, UtcTime now) cons
 }
 
 // Issuers may be among the anchors or travel with the message; the last link is always an anchor.
-Status TrustStore::chains(const x509::Certificate& certificate, const std::vector<x509::Certificate>& path, UtcTime now, x509::TimeCheck time) const {
+Status TrustStore::chains(const x509::Certificate& certificate,
+                          const std::vector<x509::Certificate>& path, UtcTime now,
+                          x509::TimeCheck time) const {
   std::vector<x509::Certificate> chain{certificate};
   Status last = bad_credential("no anchor issued " + x509::name_text(certificate.subject));
   for (std::size_t links = 0; links <= path.size(); ++links) {
@@ -150,7 +163,9 @@ Status TrustStore::chains(const x509::Certificate& certificate, const std::vecto
       last = x509::validate_path(chain, anchor, now, time);
       if (last.ok()) return last;
     }
-    const auto next = std::ranges::find_if(path, [&](const x509::Certificate& one) { return one.subject_der == chain.back().issuer_der; });
+    const auto next = std::ranges::find_if(path, [&](const x509::Certificate& one) {
+      return one.subject_der == chain.back().issuer_der;
+    });
     if (next == path.end()) break;
     chain.push_back(*next);
   }
@@ -189,7 +204,8 @@ Status TrustStore::Update::read_control(asn1::Reader control) {
       return malformed("the control part has a field that this device does not know");
     }
   }
-  if (!has_authoriser || !has_counter) return malformed("the control part names no authoriser or counter");
+  if (!has_authoriser || !has_counter)
+    return malformed("the control part names no authoriser or counter");
   return {};
 }
 
@@ -235,23 +251,33 @@ Result<TrustStore::Update> TrustStore::read_update(BytesView payload) const {
 }
 
 // One cell; returns the status.
-unsigned TrustStore::replace(const Update& update, const Cell& cell, BytesView der, Eui64 sender, UtcTime now) {
+unsigned TrustStore::replace(const Update& update, const Cell& cell, BytesView der, Eui64 sender,
+                             UtcTime now) {
   const std::map<Cell, Credential>::iterator found = cells_.find(cell);
   if (found == cells_.end() || cell.role != update.authoriser.role) return kTrustAnchorNotFound;
   Result<Credential> credential = read_credential(der);
-  if (!credential.ok() || credential->role != cell.role || credential->use != cell.use || credential->party != sender) return kBadCertificate;
-  const x509::TimeCheck time = update.without_times ? x509::TimeCheck::disapply : x509::TimeCheck::apply;
+  if (!credential.ok() || credential->role != cell.role || credential->use != cell.use ||
+      credential->party != sender)
+    return kBadCertificate;
+  const x509::TimeCheck time =
+      update.without_times ? x509::TimeCheck::disapply : x509::TimeCheck::apply;
   if (!chains(credential->certificate, update.path, now, time).ok()) return kBadCertificate;
   found->second = std::move(*credential);
   return kSuccess;
 }
 
-Result<TrustStore::Outcome> TrustStore::update(const gbcs::Message& command, RemotePartyRole sender, UtcTime now, bool at_once) {
+Result<TrustStore::Outcome> TrustStore::update(const gbcs::Message& command, RemotePartyRole sender,
+                                               UtcTime now, bool at_once) {
   TRY_ASSIGN(const Update update, read_update(command.payload));
   const unsigned expected_mode = command.code.number() - kFirstUpdateCode + kSupplierBySupplier;
-  if (update.mode != expected_mode) return malformed("mode " + std::to_string(update.mode) + " does not belong to message code " + command.code.text());
-  if (role_of_mode(update.mode) != sender) return malformed("mode " + std::to_string(update.mode) + " is not for a " + std::string(name(sender)));
-  if (update.authoriser.role != sender || update.counter != command.counter) return malformed("the authoriser or the counter is not that of the header");
+  if (update.mode != expected_mode)
+    return malformed("mode " + std::to_string(update.mode) + " does not belong to message code " +
+                     command.code.text());
+  if (role_of_mode(update.mode) != sender)
+    return malformed("mode " + std::to_string(update.mode) + " is not for a " +
+                     std::string(name(sender)));
+  if (update.authoriser.role != sender || update.counter != command.counter)
+    return malformed("the authoriser or the counter is not that of the header");
   Outcome outcome;
   asn1::Writer writer;
   if (update.execute_at && *update.execute_at > now && !at_once) {
@@ -265,7 +291,8 @@ Result<TrustStore::Outcome> TrustStore::update(const gbcs::Message& command, Rem
     const Credential* const old = find(replacement.cell);
     const Eui64 old_party = old ? old->party : Eui64();
     const Bytes old_key = old ? old->certificate.subject_key_id.value_or(Bytes(8)) : Bytes(8);
-    const unsigned status = replace(update, replacement.cell, replacement.der, command.originator, now);
+    const unsigned status =
+        replace(update, replacement.cell, replacement.der, command.originator, now);
     const Credential* const current = find(replacement.cell);
     results.constructed(asn1::kSequence, [&] {
       write_cell(results, replacement.cell);
@@ -273,7 +300,9 @@ Result<TrustStore::Outcome> TrustStore::update(const gbcs::Message& command, Rem
       results.primitive(asn1::kOctetString, old_party.octets());
       results.primitive(asn1::kOctetString, old_key);
       results.primitive(asn1::kOctetString, (current ? current->party : Eui64()).octets());
-      results.primitive(asn1::kOctetString, current ? current->certificate.subject_key_id.value_or(Bytes(8)) : Bytes(8));
+      results.primitive(
+          asn1::kOctetString,
+          current ? current->certificate.subject_key_id.value_or(Bytes(8)) : Bytes(8));
     });
   }
   if (update.floor) outcome.floors.emplace_back(command.originator, *update.floor);
@@ -288,7 +317,8 @@ Result<TrustStore::Outcome> TrustStore::update(const gbcs::Message& command, Rem
         writer.constructed(asn1::kSequence, [&] {
           writer.unsigned_integer(static_cast<unsigned>(update.authoriser.role));
           writer.unsigned_integer(update.floor->number());
-          if (!update.special_floors.empty()) writer.constructed(asn1::kSequence, [&] { writer.raw(update.special_floors); });
+          if (!update.special_floors.empty())
+            writer.constructed(asn1::kSequence, [&] { writer.raw(update.special_floors); });
         });
       });
       writer.constructed(asn1::kSequence, [&] { writer.raw(results.bytes()); });

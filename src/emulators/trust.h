@@ -1,5 +1,5 @@
-// The trust anchor cells of a device and the one command that changes them, Update Security Credentials (CS02b).
-// Private to emulators. Source: spec/smki.md 6.3, spec/gbcs-duis.md 2.4.
+// The trust anchor cells of a device and the one command that changes them, Update Security
+// Credentials (CS02b). Private to emulators. Source: spec/smki.md 6.3, spec/gbcs-duis.md 2.4.
 #pragma once
 #include "emulators/device.h"
 
@@ -16,29 +16,37 @@ Result<Credential> read_credential(BytesView der);  // refuses device-credential
 
 class TrustStore {
  public:
-  // Refuses device-credentials when a cell does not fit its certificate or does not chain to the anchors.
-  static Result<TrustStore> make(const std::vector<Bytes>& anchors, const std::map<Cell, Bytes>& cells, UtcTime now);
+  // Refuses device-credentials when a cell does not fit its certificate or does not chain to the
+  // anchors.
+  static Result<TrustStore> make(const std::vector<Bytes>& anchors,
+                                 const std::map<Cell, Bytes>& cells, UtcTime now);
 
-  const Credential* find(const Cell& cell) const;                    // null when the device has no such cell
-  std::optional<RemotePartyRole> role_of(Eui64 party) const;         // nothing when it is in no cell
-  const Credential* of_role(RemotePartyRole role, KeyUse use) const { return find({role, use, false}); }
-  // A certificate that travelled in a message, for a party without a cell. Refuses device-credentials.
+  const Credential* find(const Cell& cell) const;  // null when the device has no such cell
+  std::optional<RemotePartyRole> role_of(Eui64 party) const;  // nothing when it is in no cell
+  const Credential* of_role(RemotePartyRole role, KeyUse use) const {
+    return find({role, use, false});
+  }
+  // A certificate that travelled in a message, for a party without a cell. Refuses
+  // device-credentials.
   Result<Credential> check_travelling(BytesView der, UtcTime now) const;
 
   // Executes the payload of a CS02b command: replaces what can be replaced.
   struct Outcome {
-    Bytes payload;                                   // of the response
-    std::optional<UtcTime> execute_at;               // when it is later: nothing was changed, call apply() then
+    Bytes payload;                      // of the response
+    std::optional<UtcTime> execute_at;  // when it is later: nothing was changed, call apply() then
     std::vector<std::pair<Eui64, OriginatorCounter>> floors;  // new least counters, by party
     std::optional<OriginatorCounter> prepayment_floor;
   };
-  Result<Outcome> update(const gbcs::Message& command, RemotePartyRole sender, UtcTime now, bool at_once);
+  Result<Outcome> update(const gbcs::Message& command, RemotePartyRole sender, UtcTime now,
+                         bool at_once);
 
  private:
   struct Update;
   Result<Update> read_update(BytesView payload) const;
-  unsigned replace(const Update& update, const Cell& cell, BytesView der, Eui64 sender, UtcTime now);
-  Status chains(const x509::Certificate& certificate, const std::vector<x509::Certificate>& path, UtcTime now, x509::TimeCheck time) const;
+  unsigned replace(const Update& update, const Cell& cell, BytesView der, Eui64 sender,
+                   UtcTime now);
+  Status chains(const x509::Certificate& certificate, const std::vector<x509::Certificate>& path,
+                UtcTime now, x509::TimeCheck time) const;
 
   std::vector<x509::Certificate> anchors_;  // the first is the root
   std::map<Cell, Credential> cells_;

@@ -6,7 +6,8 @@ namespace {
 // Which user roles can hold a relation to a device of this type. A hub serves both fuels.
 bool fuel_fits(UserRole role, DeviceType type) {
   const bool gas = type == DeviceType::gsme || type == DeviceType::gpf;
-  const bool electricity = type == DeviceType::esme || type == DeviceType::hcalcs || type == DeviceType::sapc;
+  const bool electricity =
+      type == DeviceType::esme || type == DeviceType::hcalcs || type == DeviceType::sapc;
   switch (role) {
     case UserRole::import_supplier:
     case UserRole::export_supplier:
@@ -19,7 +20,8 @@ bool fuel_fits(UserRole role, DeviceType type) {
   return false;
 }
 
-// Whether registration gives this entity this role at the meter point. Source: glossary "Eligible User"; ¶95.
+// Whether registration gives this entity this role at the meter point. Source: glossary "Eligible
+// User"; ¶95.
 bool registered(UserRole role, Eui64 entity, const MeterPoint& point, UtcTime now) {
   if (now < point.effective_from) return false;
   switch (role) {
@@ -47,16 +49,23 @@ bool may_sign_requests(const smki::PublishedCertificate& signer) {
 
 Status check_signer(const AccessQuestion& q) {
   if (q.signer.status == smki::CertificateStatus::revoked) {
-    return Refusal{"access-signer-revoked"_rule, "certificate " + q.signer.serial.hex() + " is revoked", "/Request/Signature/KeyInfo"};
+    return Refusal{"access-signer-revoked"_rule,
+                   "certificate " + q.signer.serial.hex() + " is revoked",
+                   "/Request/Signature/KeyInfo"};
   }
   if (q.signer.status != smki::CertificateStatus::in_use) {
-    return Refusal{"access-signer-not-in-use"_rule, "certificate " + q.signer.serial.hex() + " is not in use", "/Request/Signature/KeyInfo"};
+    return Refusal{"access-signer-not-in-use"_rule,
+                   "certificate " + q.signer.serial.hex() + " is not in use",
+                   "/Request/Signature/KeyInfo"};
   }
   if (!may_sign_requests(q.signer)) {
-    return Refusal{"access-signer-role"_rule, "the certificate's role or key usage is another", "/Request/Signature/KeyInfo"};
+    return Refusal{"access-signer-role"_rule, "the certificate's role or key usage is another",
+                   "/Request/Signature/KeyInfo"};
   }
   if (q.signer.eui != q.request.id.originator) {
-    return Refusal{"access-originator"_rule, "the signer is " + q.signer.eui.value_or(Eui64{}).text(), "/Request/Header/RequestID"};
+    return Refusal{"access-originator"_rule,
+                   "the signer is " + q.signer.eui.value_or(Eui64{}).text(),
+                   "/Request/Header/RequestID"};
   }
   return {};
 }
@@ -74,9 +83,13 @@ ServiceUrl url_of(int command_variant) {
 
 bool status_permits(const ServiceRequestRow& row, DeviceStatus status) {
   if (status == DeviceStatus::commissioned || status == DeviceStatus::recovered) return true;
-  // Installing a device needs commands before it is commissioned: joining, commissioning, credentials.
-  const bool enrolment = row.reference == "8.1" || row.reference == "8.7" || row.reference == "6.15" || row.reference == "6.17" || row.reference == "6.24";
-  return enrolment && (status == DeviceStatus::whitelisted || status == DeviceStatus::installed_not_commissioned);
+  // Installing a device needs commands before it is commissioned: joining, commissioning,
+  // credentials.
+  const bool enrolment = row.reference == "8.1" || row.reference == "8.7" ||
+                         row.reference == "6.15" || row.reference == "6.17" ||
+                         row.reference == "6.24";
+  return enrolment && (status == DeviceStatus::whitelisted ||
+                       status == DeviceStatus::installed_not_commissioned);
 }
 
 }  // namespace
@@ -84,7 +97,8 @@ bool status_permits(const ServiceRequestRow& row, DeviceStatus status) {
 Result<UserRole> decide(const AccessQuestion& q) {
   TRY(check_signer(q));
   if (q.party == nullptr || q.party->user_roles.empty()) {
-    return Refusal{"access-unknown-user"_rule, q.request.id.originator.text() + " has no user role", "/Request/Header/RequestID"};
+    return Refusal{"access-unknown-user"_rule, q.request.id.originator.text() + " has no user role",
+                   "/Request/Header/RequestID"};
   }
   const ServiceRequestRow* row = find_service_request(q.request.service_variant);
   CHECK(row != nullptr);  // duis::read_request refuses unknown variants
@@ -93,26 +107,39 @@ Result<UserRole> decide(const AccessQuestion& q) {
     if (row->allows_role(role)) eligible.push_back(role);
   }
   if (eligible.empty()) {
-    return Refusal{"access-role"_rule, std::string(row->variant) + " is for " + std::string(row->eligible_roles), "/Request/Header/ServiceReferenceVariant"};
+    return Refusal{"access-role"_rule,
+                   std::string(row->variant) + " is for " + std::string(row->eligible_roles),
+                   "/Request/Header/ServiceReferenceVariant"};
   }
   if (!row->allows_variant(q.request.command_variant)) {
-    return Refusal{"access-command-variant"_rule, std::string(row->variant) + " takes " + std::string(row->command_variants),
+    return Refusal{"access-command-variant"_rule,
+                   std::string(row->variant) + " takes " + std::string(row->command_variants),
                    "/Request/Header/CommandVariant"};
   }
   if (url_of(q.request.command_variant) != q.url) {
-    return Refusal{"access-service-url"_rule, "command variant " + std::to_string(q.request.command_variant) + " came to another service",
-                   "/Request/Header/CommandVariant"};
+    return Refusal{
+        "access-service-url"_rule,
+        "command variant " + std::to_string(q.request.command_variant) + " came to another service",
+        "/Request/Header/CommandVariant"};
   }
   if (row->non_device) return eligible.front();
-  if (q.device == nullptr) return Refusal{"access-unknown-device"_rule, q.request.id.target.text(), "/Request/Header/RequestID"};
+  if (q.device == nullptr)
+    return Refusal{"access-unknown-device"_rule, q.request.id.target.text(),
+                   "/Request/Header/RequestID"};
   if (!status_permits(*row, q.device->status)) {
-    return Refusal{"access-device-status"_rule, "the device is " + std::string(text(q.device->status)), "/Request/Header/RequestID"};
+    return Refusal{"access-device-status"_rule,
+                   "the device is " + std::string(text(q.device->status)),
+                   "/Request/Header/RequestID"};
   }
   for (const UserRole role : eligible) {
-    const bool related = role == UserRole::other_user || (q.meter_point != nullptr && registered(role, q.request.id.originator, *q.meter_point, q.now));
+    const bool related = role == UserRole::other_user ||
+                         (q.meter_point != nullptr &&
+                          registered(role, q.request.id.originator, *q.meter_point, q.now));
     if (related && fuel_fits(role, q.device->type)) return role;
   }
-  return Refusal{"access-not-registered"_rule, q.request.id.originator.text() + " holds no eligible role at the meter point of " + q.device->id.text(),
+  return Refusal{"access-not-registered"_rule,
+                 q.request.id.originator.text() + " holds no eligible role at the meter point of " +
+                     q.device->id.text(),
                  "/Request/Header/RequestID"};
 }
 

@@ -1,6 +1,7 @@
-// Access: may this signer send this request now? One pure decision over what the caller looked up. The order of checks is the order
-// of the response codes: signer, user role, command variant, service URL, device, status, registration, device type.
-// Rules: access-*. Sources: spec/gbcs-duis.md 1.11, 3.2-3.4; glossary "Eligible User"; ¶95.
+// Access: may this signer send this request now? One pure decision over what the caller looked up.
+// The order of checks is the order of the response codes: signer, user role, command variant,
+// service URL, device, status, registration, device type. Rules: access-*. Sources:
+// spec/gbcs-duis.md 1.11, 3.2-3.4; glossary "Eligible User"; ¶95.
 #pragma once
 #include "duis/duis.h"
 #include "gateway/inventory.h"
@@ -10,15 +11,19 @@
 
 namespace wattseal::gateway {
 
-enum class ServiceUrl { non_device, send_command, transform };  // /api/v1/serviceD, serviceS, serviceT
+enum class ServiceUrl {
+  non_device,
+  send_command,
+  transform
+};  // /api/v1/serviceD, serviceS, serviceT
 
 struct AccessQuestion {
   const duis::ServiceRequest& request;
   ServiceUrl url;
-  const smki::PublishedCertificate& signer;        // the certificate that the XML signature names
-  const smki::Party* party = nullptr;              // of the signer's entity; null when unknown
-  const Device* device = nullptr;                  // the target; null when unknown or for non-device requests
-  const MeterPoint* meter_point = nullptr;         // of the device; null when it has none
+  const smki::PublishedCertificate& signer;  // the certificate that the XML signature names
+  const smki::Party* party = nullptr;        // of the signer's entity; null when unknown
+  const Device* device = nullptr;  // the target; null when unknown or for non-device requests
+  const MeterPoint* meter_point = nullptr;  // of the device; null when it has none
   UtcTime now;
 };
 // Says in which user role the request is allowed, or why it is not.

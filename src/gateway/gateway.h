@@ -1,10 +1,11 @@
-// The gateway: from a user's signed Service Request to the signed Service Response, through the device. It verifies, decides,
-// transforms, adds the access control broker's MAC, hands commands to the WAN, matches answers and delivers them.
-// Durable: a request is journalled before its acknowledgement leaves; a command before it goes to the WAN; an answer before it is
-// delivered; each accepted request ends exactly once (answered, timed out or refused by its device). Restart-safe: the waiting
-// commands and responses are in the store.
-// Threads: serve() and on_device_message() from any; one thread each calls the three steps.
-// Rules: gateway-*, access-*, duis-*, dsig-*, xml-*, gbcs-*. Sources: DESIGN request flow; spec/gbcs-duis.md 1.11, 3.
+// The gateway: from a user's signed Service Request to the signed Service Response, through the
+// device. It verifies, decides, transforms, adds the access control broker's MAC, hands commands to
+// the WAN, matches answers and delivers them. Durable: a request is journalled before its
+// acknowledgement leaves; a command before it goes to the WAN; an answer before it is delivered;
+// each accepted request ends exactly once (answered, timed out or refused by its device).
+// Restart-safe: the waiting commands and responses are in the store. Threads: serve() and
+// on_device_message() from any; one thread each calls the three steps. Rules: gateway-*, access-*,
+// duis-*, dsig-*, xml-*, gbcs-*. Sources: DESIGN request flow; spec/gbcs-duis.md 1.11, 3.
 #pragma once
 #include <functional>
 
@@ -18,25 +19,29 @@ namespace wattseal::gateway {
 
 // The gateway's own identity and keys. Nobody else holds them.
 struct DccIdentity {
-  Eui64 broker;                       // access control broker
+  Eui64 broker;  // access control broker
   crypto::KeyHandle broker_key_agreement;
-  crypto::KeyHandle xml_signing;      // DSP XML signing
-  xml::IssuerSerial xml_signer;       // its certificate
+  crypto::KeyHandle xml_signing;  // DSP XML signing
+  xml::IssuerSerial xml_signer;   // its certificate
 };
 
-// The WAN as the gateway sees it. Throws Fault when the message could not be handed over (it is tried again).
+// The WAN as the gateway sees it. Throws Fault when the message could not be handed over (it is
+// tried again).
 using WanSend = std::function<void(Eui64 device, BytesView message, TraceId trace)>;
-// Hands a signed document to a user's endpoint. Throws Fault when the user could not be reached or did not answer 2xx.
-using UserSend = std::function<void(const std::string& url, const std::string& document, TraceId trace)>;
+// Hands a signed document to a user's endpoint. Throws Fault when the user could not be reached or
+// did not answer 2xx.
+using UserSend =
+    std::function<void(const std::string& url, const std::string& document, TraceId trace)>;
 
 class Gateway {
  public:
-  Gateway(const World& world, storage::Store& store, const smki::RegistrationAuthority& parties, const smki::Repository& repository,
-          const Registration& registration, Inventory& inventory, DccIdentity identity, WanSend wan, UserSend user);
+  Gateway(const World& world, storage::Store& store, const smki::RegistrationAuthority& parties,
+          const smki::Repository& repository, const Registration& registration,
+          Inventory& inventory, DccIdentity identity, WanSend wan, UserSend user);
   ~Gateway();
 
-  // One signed DUIS document in, one signed DUIS document out. HTTP status 200 with the response code inside, as DUIS has it; 400 only
-  // when the body is no DUIS document at all.
+  // One signed DUIS document in, one signed DUIS document out. HTTP status 200 with the response
+  // code inside, as DUIS has it; 400 only when the body is no DUIS document at all.
   http::Response serve(ServiceUrl url, const http::Request& request);
 
   Status register_endpoint(Eui64 user, const std::string& url, TraceId trace);
@@ -50,7 +55,8 @@ class Gateway {
   bool expire_requests();
 
   struct Counts {
-    std::uint64_t accepted = 0, refused = 0, sent = 0, answered = 0, delivered = 0, timed_out = 0, disbelieved = 0;
+    std::uint64_t accepted = 0, refused = 0, sent = 0, answered = 0, delivered = 0, timed_out = 0,
+                  disbelieved = 0;
   };
   Counts counts() const;  // since start
   struct State;

@@ -14,7 +14,8 @@ Bytes to_record(const Device& device) {
   RecordWriter record;
   record.number(static_cast<std::uint64_t>(device.type))
       .number(static_cast<std::uint64_t>(device.status))
-      .number(device.before_suspension ? static_cast<std::uint64_t>(*device.before_suspension) : kNoStatus)
+      .number(device.before_suspension ? static_cast<std::uint64_t>(*device.before_suspension)
+                                       : kNoStatus)
       .octets(device.hub.octets())
       .text(device.meter_point)
       .text(device.model)
@@ -40,18 +41,31 @@ Device from_record(Eui64 id, BytesView octets) {
 }
 
 // The device after the event, or why it cannot happen.
-Result<Device> after(const std::optional<Device>& before, const InventoryEvent& event, UtcTime now) {
+Result<Device> after(const std::optional<Device>& before, const InventoryEvent& event,
+                     UtcTime now) {
   const bool notified = event.event == "pre-notified";
-  if (notified && before) return Refusal{"inventory-known-device"_rule, event.device.text() + " is already notified"};
-  if (!notified && !before) return Refusal{"inventory-unknown-device"_rule, event.device.text() + " was never notified"};
+  if (notified && before)
+    return Refusal{"inventory-known-device"_rule, event.device.text() + " is already notified"};
+  if (!notified && !before)
+    return Refusal{"inventory-unknown-device"_rule, event.device.text() + " was never notified"};
   const DeviceType type = before ? before->type : event.type;
   const std::optional<DeviceStatus> from = before ? std::optional(before->status) : std::nullopt;
   const DeviceTransition* row = find_transition(from, event.event, type == DeviceType::chf);
   if (row == nullptr) {
-    return Refusal{"inventory-transition"_rule,
-                   event.event + " does not follow " + std::string(from ? text(*from) : "no status") + " for a device of type " + std::string(text(type))};
+    return Refusal{"inventory-transition"_rule, event.event + " does not follow " +
+                                                    std::string(from ? text(*from) : "no status") +
+                                                    " for a device of type " +
+                                                    std::string(text(type))};
   }
-  Device device = before.value_or(Device{event.device, event.type, {}, {}, event.hub, event.meter_point, event.model, event.variant, now});
+  Device device = before.value_or(Device{event.device,
+                                         event.type,
+                                         {},
+                                         {},
+                                         event.hub,
+                                         event.meter_point,
+                                         event.model,
+                                         event.variant,
+                                         now});
   if (row->to == DeviceStatus::suspended) device.before_suspension = from;
   device.status = row->to ? *row->to : device.before_suspension.value_or(DeviceStatus::pending);
   if (!row->to) device.before_suspension.reset();
@@ -71,18 +85,20 @@ Inventory::Inventory(const World& world, storage::Store& store) : world_(world),
 
 Result<Device> Inventory::find(Eui64 device) const {
   const std::optional<Bytes> record = store_.get(tables::devices, device.octets());
-  if (!record) return Refusal{"inventory-unknown-device"_rule, device.text() + " is not in the inventory"};
+  if (!record)
+    return Refusal{"inventory-unknown-device"_rule, device.text() + " is not in the inventory"};
   return from_record(device, *record);
 }
 
 std::vector<Device> Inventory::on_hub(Eui64 hub) const {
   std::vector<Device> devices;
   const std::array<Octet, 8> prefix = hub.octets();
-  store_.scan(tables::hub_devices, prefix, storage::prefix_end(prefix), [&](BytesView key, BytesView) {
-    const Result<Device> device = find(Eui64::from_number(get_be(key.subspan(8))));
-    if (device.ok()) devices.push_back(*device);
-    return true;
-  });
+  store_.scan(tables::hub_devices, prefix, storage::prefix_end(prefix),
+              [&](BytesView key, BytesView) {
+                const Result<Device> device = find(Eui64::from_number(get_be(key.subspan(8))));
+                if (device.ok()) devices.push_back(*device);
+                return true;
+              });
   return devices;
 }
 
@@ -98,9 +114,13 @@ Status Inventory::apply(const std::vector<InventoryEvent>& events, TraceId trace
       before = moved->second;
     } else if (const std::optional<Bytes> stored = store_.get(tables::devices, key)) {
       before = from_record(event.device, *stored);
-      batch.require_value(tables::devices, key, *stored, Refusal{"inventory-transition"_rule, "the device moved at the same moment"});
+      batch.require_value(
+          tables::devices, key, *stored,
+          Refusal{"inventory-transition"_rule, "the device moved at the same moment"});
     } else {
-      batch.require_absent(tables::devices, key, Refusal{"inventory-known-device"_rule, event.device.text() + " is already notified"});
+      batch.require_absent(
+          tables::devices, key,
+          Refusal{"inventory-known-device"_rule, event.device.text() + " is already notified"});
     }
     TRY_ASSIGN(const Device device, after(before, event, now));
     FactWriter fact(FactKind::device_status_changed, now, trace);
@@ -110,7 +130,9 @@ Status Inventory::apply(const std::vector<InventoryEvent>& events, TraceId trace
         .text(FactField::from_status, before ? text(before->status) : "none")
         .text(FactField::to_status, text(device.status));
     if (!before) {
-      fact.eui(FactField::hub, device.hub).text(FactField::model, device.model).text(FactField::meter_point, device.meter_point);
+      fact.eui(FactField::hub, device.hub)
+          .text(FactField::model, device.model)
+          .text(FactField::meter_point, device.meter_point);
     }
     batch.append(fact.bytes());
     changed.insert_or_assign(device.id, device);

@@ -1,6 +1,8 @@
-// The Smart Metering Inventory: which devices and hubs exist, their status and who hangs on whom. It does not know who may see them
-// (access) or what they are certified to be (products). Each change is a fact; what data/device_states.tsv does not list is refused.
-// Durable when apply() returns; all events of one call or none. Threads: any. Rules: inventory-*. Source: spec/smki.md 9.1; H4-H6.
+// The Smart Metering Inventory: which devices and hubs exist, their status and who hangs on whom.
+// It does not know who may see them (access) or what they are certified to be (products). Each
+// change is a fact; what data/device_states.tsv does not list is refused. Durable when apply()
+// returns; all events of one call or none. Threads: any. Rules: inventory-*. Source:
+// spec/smki.md 9.1; H4-H6.
 #pragma once
 #include "base/world.h"
 #include "storage/store.h"

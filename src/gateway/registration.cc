@@ -42,7 +42,8 @@ MeterPoint from_record(std::string_view id, BytesView octets) {
 
 }  // namespace
 
-Registration::Registration(const World& world, storage::Store& store) : world_(world), store_(store) {}
+Registration::Registration(const World& world, storage::Store& store)
+    : world_(world), store_(store) {}
 
 Status Registration::record(const std::vector<MeterPoint>& points, TraceId trace) {
   storage::Batch batch;
@@ -52,7 +53,8 @@ Status Registration::record(const std::vector<MeterPoint>& points, TraceId trace
                      .text(FactField::meter_point, point.id)
                      .eui(FactField::supplier, point.supplier)
                      .eui(FactField::network_operator, point.network_operator)
-                     .number(FactField::effective_from, static_cast<std::uint64_t>(point.effective_from.unix_seconds()))
+                     .number(FactField::effective_from,
+                             static_cast<std::uint64_t>(point.effective_from.unix_seconds()))
                      .bytes());
   }
   TRY(store_.commit(std::move(batch)));

@@ -1,5 +1,6 @@
-// Registration: who supplies which meter point, and whose network it hangs on, from when. Fed by registration data providers.
-// Durable when record() returns. Threads: any. Rules: registration-unknown. Source: spec/smki.md 11; ¶95.
+// Registration: who supplies which meter point, and whose network it hangs on, from when. Fed by
+// registration data providers. Durable when record() returns. Threads: any. Rules:
+// registration-unknown. Source: spec/smki.md 11; ¶95.
 #pragma once
 #include "base/world.h"
 #include "storage/store.h"

@@ -3,27 +3,36 @@
 namespace wattseal::gateway {
 namespace {
 
-Refusal differs(const char* rule_detail, std::string path) { return {"correlate-header"_rule, rule_detail, std::move(path)}; }
+Refusal differs(const char* rule_detail, std::string path) {
+  return {"correlate-header"_rule, rule_detail, std::move(path)};
+}
 
-// The grouping header must be what the request says and nothing more. Source: spec/gbcs-duis.md 4.2.
+// The grouping header must be what the request says and nothing more. Source:
+// spec/gbcs-duis.md 4.2.
 Status compare_header(const gbcs::Message& message, const duis::RequestId& id) {
   if (message.cra != gbcs::Cra::command) return differs("it is no command", "cra");
-  if (message.originator != id.originator) return differs("the originator is another", "originator");
+  if (message.originator != id.originator)
+    return differs("the originator is another", "originator");
   if (message.target != id.target) return differs("the target is another", "target");
   if (message.counter != id.counter) return differs("the counter is another", "counter");
   if (!message.date_time.empty()) return differs("a command carries no time", "date-time");
-  if (message.supplementary_party || message.supplementary_counter || !message.supplementary_certificate.empty()) {
+  if (message.supplementary_party || message.supplementary_counter ||
+      !message.supplementary_certificate.empty()) {
     return differs("a pre-command has no supplementary party", "other-information");
   }
-  if (message.signature_field == gbcs::SignatureField::present || message.mac) return differs("it is signed or MACed already", "signature");
+  if (message.signature_field == gbcs::SignatureField::present || message.mac)
+    return differs("it is signed or MACed already", "signature");
   return {};
 }
 
 }  // namespace
 
-Result<Transformed> transform(const gbcs::TemplateSet& templates, const duis::ServiceRequest& request, DeviceType type, const Originator& originator,
-                              const gbcs::Facts& facts, UtcTime now) {
-  const gbcs::TransformContext context{request.body, originator.id, request.id.target, originator.counter, now, facts, originator.on_behalf_of};
+Result<Transformed> transform(const gbcs::TemplateSet& templates,
+                              const duis::ServiceRequest& request, DeviceType type,
+                              const Originator& originator, const gbcs::Facts& facts, UtcTime now) {
+  const gbcs::TransformContext context{request.body,           originator.id, request.id.target,
+                                       originator.counter,     now,           facts,
+                                       originator.on_behalf_of};
   Transformed out;
   TRY_ASSIGN(out.use_case, templates.select(request.service_variant, text(type), context));
   TRY_ASSIGN(out.message.payload, gbcs::write_payload(*out.use_case, context));
@@ -37,28 +46,39 @@ Result<Transformed> transform(const gbcs::TemplateSet& templates, const duis::Se
     out.message.supplementary_counter = originator.on_behalf_counter;
   }
   if (gbcs::encode(out.message).size() > limit("gbcs_octets_max")) {
-    return Refusal{"gateway-command-too-long"_rule, std::to_string(out.message.payload.size()) + " octets of payload", "/Request/Body"};
+    return Refusal{"gateway-command-too-long"_rule,
+                   std::to_string(out.message.payload.size()) + " octets of payload",
+                   "/Request/Body"};
   }
   return out;
 }
 
-Result<Correlation> correlate(const gbcs::TemplateSet& templates, const duis::ServiceRequest& request, BytesView pre_command, const gbcs::Facts& facts,
-                              UtcTime now) {
+Result<Correlation> correlate(const gbcs::TemplateSet& templates,
+                              const duis::ServiceRequest& request, BytesView pre_command,
+                              const gbcs::Facts& facts, UtcTime now) {
   TRY_ASSIGN(const gbcs::Message message, gbcs::decode(pre_command));
   TRY(compare_header(message, request.id));
   const gbcs::ReadContext context{message.originator, message.target, message.counter, facts};
   std::optional<Refusal> first_refusal;
   for (const gbcs::Template* use_case : templates.by_code(message.code)) {
     const gbcs::TemplateView& view = gbcs::view(*use_case);
-    if (view.service_reference_variant != request.service_variant || view.element != request.body.name) continue;
+    if (view.service_reference_variant != request.service_variant ||
+        view.element != request.body.name)
+      continue;
     const Result<gbcs::ReadBack> read = gbcs::read_payload(*use_case, message.payload, context);
-    const Status same = read.ok() ? gbcs::compare(*read, request.body, now, static_cast<std::int64_t>(limit("correlate_clock_tolerance_seconds")))
-                                  : Status(read.refusal());
+    const Status same =
+        read.ok()
+            ? gbcs::compare(*read, request.body, now,
+                            static_cast<std::int64_t>(limit("correlate_clock_tolerance_seconds")))
+            : Status(read.refusal());
     if (same.ok()) return Correlation{view.use_case, read->values.size(), read->clock_windows};
     if (!first_refusal) first_refusal = same.refusal();
   }
   if (first_refusal) return *first_refusal;
-  return Refusal{"correlate-code"_rule, "message code " + message.code.text() + " does not serve " + request.service_variant, "message code"};
+  return Refusal{
+      "correlate-code"_rule,
+      "message code " + message.code.text() + " does not serve " + request.service_variant,
+      "message code"};
 }
 
 }  // namespace wattseal::gateway

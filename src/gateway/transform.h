@@ -1,6 +1,7 @@
-// Transform: a Service Request becomes the GBCS message a device executes, unsigned and without MAC. For a non-critical request this
-// is the command, for a critical one the Pre-Command. Pure but for the inventory facts it is given. Rules: gbcs-*, template-*.
-// Source: glossary "Transformation"; spec/gbcs-duis.md 5.3.
+// Transform: a Service Request becomes the GBCS message a device executes, unsigned and without
+// MAC. For a non-critical request this is the command, for a critical one the Pre-Command. Pure but
+// for the inventory facts it is given. Rules: gbcs-*, template-*. Source: glossary
+// "Transformation"; spec/gbcs-duis.md 5.3.
 #pragma once
 #include "duis/duis.h"
 #include "gateway/inventory.h"
@@ -12,24 +13,28 @@ struct Transformed {
   gbcs::Message message;
   const gbcs::Template* use_case = nullptr;
 };
-// `broker` and `broker_counter` are used when the DCC originates the message on behalf of a party that the device does not know.
+// `broker` and `broker_counter` are used when the DCC originates the message on behalf of a party
+// that the device does not know.
 struct Originator {
   Eui64 id;
   OriginatorCounter counter;
-  std::optional<Eui64> on_behalf_of;  // then id is the broker and these two travel as supplementary fields
+  std::optional<Eui64>
+      on_behalf_of;  // then id is the broker and these two travel as supplementary fields
   OriginatorCounter on_behalf_counter;
 };
-Result<Transformed> transform(const gbcs::TemplateSet& templates, const duis::ServiceRequest& request, DeviceType type,
+Result<Transformed> transform(const gbcs::TemplateSet& templates,
+                              const duis::ServiceRequest& request, DeviceType type,
                               const Originator& originator, const gbcs::Facts& facts, UtcTime now);
 
-// Correlate: whether a Pre-Command says exactly what its request said, by independent decoding. For users, before they sign.
-// Rules: correlate-*. Source: glossary "Correlate"; spec/gbcs-duis.md 4.2.
+// Correlate: whether a Pre-Command says exactly what its request said, by independent decoding. For
+// users, before they sign. Rules: correlate-*. Source: glossary "Correlate"; spec/gbcs-duis.md 4.2.
 struct Correlation {
   std::string use_case;
   std::size_t values = 0;                  // compared
   std::vector<std::string> clock_windows;  // times the DCC's clock chose, to be shown
 };
-Result<Correlation> correlate(const gbcs::TemplateSet& templates, const duis::ServiceRequest& request, BytesView pre_command,
+Result<Correlation> correlate(const gbcs::TemplateSet& templates,
+                              const duis::ServiceRequest& request, BytesView pre_command,
                               const gbcs::Facts& facts, UtcTime now);
 
 }  // namespace wattseal::gateway

@@ -1,6 +1,7 @@
-// The GBCS message envelope: general-ciphering (DD, a MAC) around general-signing (DF, grouping header, payload, signature).
-// Octets and values only: no keys, no I/O. Octet layout: spec/gbcs-duis.md 1.2. What is signed and what is MACed: 1.7, 1.8.
-// Limits: a message has at most 64 KiB. Errors: gbcs-truncated, gbcs-header, gbcs-length, gbcs-trailing, gbcs-too-large.
+// The GBCS message envelope: general-ciphering (DD, a MAC) around general-signing (DF, grouping
+// header, payload, signature). Octets and values only: no keys, no I/O. Octet layout:
+// spec/gbcs-duis.md 1.2. What is signed and what is MACed: 1.7, 1.8. Limits: a message has at most
+// 64 KiB. Errors: gbcs-truncated, gbcs-header, gbcs-length, gbcs-trailing, gbcs-too-large.
 #pragma once
 #include "base/bytes.h"
 #include "base/result.h"
@@ -25,8 +26,8 @@ class MessageCode {
 
 using Mac = std::array<Octet, 12>;
 
-// How the octets after the payload stand. A Pre-Command in the reference data ends right after its payload; DUIS proper adds
-// one 00 octet: both are read, the second is written.
+// How the octets after the payload stand. A Pre-Command in the reference data ends right after its
+// payload; DUIS proper adds one 00 octet: both are read, the second is written.
 enum class SignatureField { missing, empty, present };
 
 struct Message {
@@ -36,9 +37,10 @@ struct Message {
   Bytes date_time;  // empty, or 12 octets of COSEM date-time (responses of some use cases)
   MessageCode code;
   std::optional<Eui64> supplementary_party;
-  std::optional<OriginatorCounter> supplementary_counter;             // only with supplementary_party
-  std::optional<OriginatorCounter> supplementary_originator_counter;  // only with supplementary_counter
-  Bytes supplementary_certificate;  // DER, instead of the supplementary originator counter
+  std::optional<OriginatorCounter> supplementary_counter;  // only with supplementary_party
+  std::optional<OriginatorCounter>
+      supplementary_originator_counter;  // only with supplementary_counter
+  Bytes supplementary_certificate;       // DER, instead of the supplementary originator counter
   Bytes payload;
   SignatureField signature_field = SignatureField::empty;
   crypto::Signature signature{};  // meaningful when present
@@ -51,7 +53,8 @@ Result<Message> decode(BytesView octets);
 
 // From the 09 after DF to the last payload octet: what ECDSA signs.
 Bytes signed_octets(const Message& message);
-// 11 0000000000 and everything from DF to the end of the signature field: what the GMAC authenticates.
+// 11 0000000000 and everything from DF to the end of the signature field: what the GMAC
+// authenticates.
 Bytes maced_octets(const Message& message);
 
 enum class PayloadKind { dlms_request, dlms_response, dlms_notification, gbz, asn1 };

@@ -1,5 +1,6 @@
-// Parse: a device's message as a tree that people and programs can read, encrypted attributes included. Names and units come
-// from data/cosem_objects.tsv and data/zcl_attributes.tsv; what has no row is shown by its numbers. Never throws on any input.
+// Parse: a device's message as a tree that people and programs can read, encrypted attributes
+// included. Names and units come from data/cosem_objects.tsv and data/zcl_attributes.tsv; what has
+// no row is shown by its numbers. Never throws on any input.
 #pragma once
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
@@ -26,7 +27,8 @@ struct ParsedMessage {
 
 Result<ParsedMessage> parse_readable(const Message& message, const Opener& open);
 
-// The complete tree in the shape of the reference decodes (vectors expected.jsonl): kind, header, body, components, blobs.
+// The complete tree in the shape of the reference decodes (vectors expected.jsonl): kind, header,
+// body, components, blobs.
 Result<nlohmann::json> parse_tree(const Message& message, const Opener& open);
 
 }  // namespace wattseal::gbcs

@@ -14,12 +14,15 @@ using nlohmann::json;
 Opener with_reference_keys(test::ReferenceKeys& keys) {
   return [&keys](const Message& message, BytesView blob) -> Result<Bytes> {
     const AttributeRecipient recipient = attribute_recipient(message);
-    const std::optional<crypto::SharedSecret> secret = keys.secret(recipient.party, message.originator);
+    const std::optional<crypto::SharedSecret> secret =
+        keys.secret(recipient.party, message.originator);
     if (!secret) return Refusal{"gbcs-no-key"_rule, "no key of " + recipient.party.text()};
     return open_attribute(*secret, message.originator, recipient.counter, recipient.party, blob);
   };
 }
-Result<Bytes> no_key(const Message&, BytesView) { return Refusal{"gbcs-no-key"_rule, "no key at hand"}; }
+Result<Bytes> no_key(const Message&, BytesView) {
+  return Refusal{"gbcs-no-key"_rule, "no key at hand"};
+}
 
 TEST(ParseTree, IsThatOfEveryReferenceDecode) {
   WATTSEAL_NEEDS_VECTORS(folder);
@@ -29,8 +32,10 @@ TEST(ParseTree, IsThatOfEveryReferenceDecode) {
   for (std::string line; std::getline(lines, line);) {
     json expected = json::parse(line);
     const std::string file = expected["file"];
-    for (const char* about : {"file", "kind", "use_case", "srv", "mac", "sig"}) expected.erase(about);
-    const Message message = decode(wattseal::test::read_hex(folder / "rtds" / "rtds-4.5.0" / file)).value();
+    for (const char* about : {"file", "kind", "use_case", "srv", "mac", "sig"})
+      expected.erase(about);
+    const Message message =
+        decode(wattseal::test::read_hex(folder / "rtds" / "rtds-4.5.0" / file)).value();
     const Result<json> tree = parse_tree(message, with_reference_keys(keys));
     ASSERT_TRUE(tree.ok()) << file << " " << tree.refusal().detail;
     EXPECT_EQ(*tree, expected) << file << json::diff(*tree, expected).dump().substr(0, 500);
@@ -52,31 +57,45 @@ TEST(ParseReadable, GivesNamesAndUnits) {
   WATTSEAL_NEEDS_VECTORS(folder);
   test::ReferenceKeys keys(folder);
   const auto parsed = [&](const std::string& file) {
-    return parse_readable(decode(wattseal::test::read_hex(folder / "rtds" / "rtds-4.5.0" / file)).value(), with_reference_keys(keys)).value();
+    return parse_readable(
+               decode(wattseal::test::read_hex(folder / "rtds" / "rtds-4.5.0" / file)).value(),
+               with_reference_keys(keys))
+        .value();
   };
   const ParsedMessage read = parsed("4.1.1_ECS17b/ECS17b_4.1.1_SINGLE_SUCCESS_RESPONSE_GBCS.HEX");
   EXPECT_EQ(read.use_case, "ECS17b");
   EXPECT_TRUE(read.success);
   EXPECT_EQ(value_of(read, "Active energy import"), "10 Wh");
   EXPECT_EQ(value_of(read, "Reactive energy import"), "10 varh");
-  EXPECT_EQ(value_of(parsed("4.1.1_GCS13a/GCS13a_4.1.1_SUCCESS_RELIABLE_GPF_RESPONSE_GBCS.HEX"), "Gas consumption"), "12.345 m3");
-  const ParsedMessage failed = parsed("1.6_ECS02/ECS02_1.6_IMMEDIATE_SINGLE_ERROR_RESPONSE_GBCS.HEX");
+  EXPECT_EQ(value_of(parsed("4.1.1_GCS13a/GCS13a_4.1.1_SUCCESS_RELIABLE_GPF_RESPONSE_GBCS.HEX"),
+                     "Gas consumption"),
+            "12.345 m3");
+  const ParsedMessage failed =
+      parsed("1.6_ECS02/ECS02_1.6_IMMEDIATE_SINGLE_ERROR_RESPONSE_GBCS.HEX");
   EXPECT_FALSE(failed.success);
   EXPECT_EQ(failed.items[1].result, "hardware-fault");
   EXPECT_EQ(failed.items[0].name, "Payment mode");
-  const ParsedMessage update = parsed("6.15.1_CS02bSupplierBySupplier/CS02bSupplierBySupplier_6.15.1_IMMEDIATE_SUCCESS_RESPONSE_GBCS.HEX");
+  const ParsedMessage update = parsed(
+      "6.15.1_CS02bSupplierBySupplier/"
+      "CS02bSupplierBySupplier_6.15.1_IMMEDIATE_SUCCESS_RESPONSE_GBCS.HEX");
   EXPECT_EQ(value_of(update, "supplier DS"), "key 44899792D196F4B8 replaced by 43046B4FB7C4F11B");
-  EXPECT_EQ(value_of(update, "supplier KA for prepayment"), "key 41FB49221588C570 replaced by 4EB07A1BCA0DD58C");
+  EXPECT_EQ(value_of(update, "supplier KA for prepayment"),
+            "key 41FB49221588C570 replaced by 4EB07A1BCA0DD58C");
   const ParsedMessage alert = parsed("NA_GNCA-DLMS/GNCA-DLMS_NA_810E_ALERT_GBCS.HEX");
   EXPECT_EQ(alert.alert_code, "810E");
-  EXPECT_EQ(parsed("1.1.1_ECS01a/ECS01a_1.1.1_8F66_FUTURE_DATED_TOU_BLOCK_SUCCESS_ALERT_CURRENCY_UNIT_GBCS.HEX").items[0].name, "Future-dated command carried out");
+  EXPECT_EQ(parsed("1.1.1_ECS01a/"
+                   "ECS01a_1.1.1_8F66_FUTURE_DATED_TOU_BLOCK_SUCCESS_ALERT_CURRENCY_UNIT_GBCS.HEX")
+                .items[0]
+                .name,
+            "Future-dated command carried out");
 }
 
 TEST(ParseReadable, ReadsEveryReferenceMessage) {
   WATTSEAL_NEEDS_VECTORS(folder);
   test::ReferenceKeys keys(folder);
   for (const test::Reference& reference : test::reference_messages(folder)) {
-    const Result<ParsedMessage> parsed = parse_readable(decode(reference.octets).value(), with_reference_keys(keys));
+    const Result<ParsedMessage> parsed =
+        parse_readable(decode(reference.octets).value(), with_reference_keys(keys));
     ASSERT_TRUE(parsed.ok()) << reference.name << " " << parsed.refusal().detail;
     EXPECT_FALSE(parsed->items.empty()) << reference.name;
   }
@@ -84,7 +103,10 @@ TEST(ParseReadable, ReadsEveryReferenceMessage) {
 
 TEST(Parse, SaysWhenAKeyIsMissingAndSurvivesAnyOctets) {
   WATTSEAL_NEEDS_VECTORS(folder);
-  const Message sealed = decode(wattseal::test::read_hex(folder / "rtds" / "rtds-4.5.0" / "4.1.1_ECS17b/ECS17b_4.1.1_SINGLE_SUCCESS_RESPONSE_GBCS.HEX")).value();
+  const Message sealed =
+      decode(wattseal::test::read_hex(folder / "rtds" / "rtds-4.5.0" /
+                                      "4.1.1_ECS17b/ECS17b_4.1.1_SINGLE_SUCCESS_RESPONSE_GBCS.HEX"))
+          .value();
   EXPECT_EQ(parse_readable(sealed, no_key).refusal().rule, "gbcs-no-key"_rule);
   EXPECT_EQ((*parse_tree(sealed, no_key))["encrypted"][0]["rule"], "gbcs-no-key");
   std::mt19937 random(9);
@@ -96,7 +118,9 @@ TEST(Parse, SaysWhenAKeyIsMissingAndSurvivesAnyOctets) {
       message.payload[random() % message.payload.size()] = static_cast<Octet>(random());
       if (i % 3 == 0) message.payload.resize(random() % message.payload.size());
       (void)parse_tree(message, no_key).ok();
-      (void)parse_readable(message, [](const Message&, BytesView blob) -> Result<Bytes> { return to_bytes(blob); }).ok();
+      (void)parse_readable(message, [](const Message&, BytesView blob) -> Result<Bytes> {
+        return to_bytes(blob);
+      }).ok();
     }
   }
 }

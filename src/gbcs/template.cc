@@ -35,37 +35,45 @@ std::shared_ptr<const TemplateSet> TemplateSet::built_in() {
 #include "tables/gbcs_templates.inc"
     };
     Result<std::shared_ptr<const TemplateSet>> loaded = load(sources);
-    if (!loaded.ok()) log::error("template_refused", {{"where", loaded.refusal().field}, {"detail", loaded.refusal().detail}});
+    if (!loaded.ok())
+      log::error("template_refused",
+                 {{"where", loaded.refusal().field}, {"detail", loaded.refusal().detail}});
     CHECK(loaded.ok());
     return std::move(loaded).value();
   }();
   return set;
 }
 
-Result<const Template*> TemplateSet::select(std::string_view service_reference_variant, std::string_view device_type,
+Result<const Template*> TemplateSet::select(std::string_view service_reference_variant,
+                                            std::string_view device_type,
                                             const TransformContext& context) const {
   const Template* chosen = nullptr;
   std::optional<Refusal> missing;
-  const std::string request =
-      std::string(service_reference_variant) + " " + context.body.name + " to " + std::string(device_type);
+  const std::string request = std::string(service_reference_variant) + " " + context.body.name +
+                              " to " + std::string(device_type);
   for (const gmt::Loaded& loaded : state_->use_cases) {
     const Template& use_case = loaded.use_case;
-    if (use_case.view.service_reference_variant != service_reference_variant || use_case.view.element != context.body.name) {
+    if (use_case.view.service_reference_variant != service_reference_variant ||
+        use_case.view.element != context.body.name) {
       continue;
     }
-    if (std::ranges::find(use_case.view.device_types, device_type) == use_case.view.device_types.end()) continue;
+    if (std::ranges::find(use_case.view.device_types, device_type) ==
+        use_case.view.device_types.end())
+      continue;
     const gmt::Evaluator values(use_case, context);
     bool holds = true;
     for (const gmt::Expr& condition : use_case.conditions) {
       const Result<bool> condition_holds = values.boolean(condition, context.body);
-      // A body without the element that decides is not this use case's; it is said only when no other use case fits.
+      // A body without the element that decides is not this use case's; it is said only when no
+      // other use case fits.
       if (!condition_holds.ok()) missing = condition_holds.refusal();
       holds = holds && condition_holds.ok() && *condition_holds;
     }
     if (!holds) continue;
     if (chosen != nullptr) {
-      return Refusal{"gbcs-template-ambiguous"_rule,
-                     "both " + chosen->view.use_case + " and " + use_case.view.use_case + " fit " + request};
+      return Refusal{
+          "gbcs-template-ambiguous"_rule,
+          "both " + chosen->view.use_case + " and " + use_case.view.use_case + " fit " + request};
     }
     chosen = &use_case;
   }
@@ -98,16 +106,19 @@ std::vector<const Template*> TemplateSet::all() const {
 Result<Bytes> write_payload(const Template& use_case, const TransformContext& context) {
   gmt::Evaluator values(use_case, context);
   const std::vector<gmt::Node>& nodes = *use_case.payload;
-  Result<Bytes> payload = use_case.view.kind == PayloadKind::dlms_request ? gmt::write_dlms(nodes, values)
-                          : use_case.view.kind == PayloadKind::gbz        ? gmt::write_gbz(nodes, values)
-                                                                          : gmt::write_der(nodes, values);
+  Result<Bytes> payload = use_case.view.kind == PayloadKind::dlms_request
+                              ? gmt::write_dlms(nodes, values)
+                          : use_case.view.kind == PayloadKind::gbz ? gmt::write_gbz(nodes, values)
+                                                                   : gmt::write_der(nodes, values);
   if (!payload.ok()) return payload;
   if (payload->empty()) return values.range({}, "nothing in the request leads to a payload");
-  return gmt::within_payload(*payload, values, nodes.front()).ok() ? payload
-                                                                   : values.range({}, "the payload is longer than 64 KiB");
+  return gmt::within_payload(*payload, values, nodes.front()).ok()
+             ? payload
+             : values.range({}, "the payload is longer than 64 KiB");
 }
 
-Result<ReadBack> read_payload(const Template& use_case, BytesView payload, const ReadContext& context) {
+Result<ReadBack> read_payload(const Template& use_case, BytesView payload,
+                              const ReadContext& context) {
   return gmt::read_back(use_case, payload, context);
 }
 

@@ -1,11 +1,15 @@
-// GBCS messages as data. A template (data/gbcs/*.gmt, grammar in docs/formats/templates.md) says for one use case which service
-// request it serves and what its payload is made of. One engine reads it in both directions:
+// GBCS messages as data. A template (data/gbcs/*.gmt, grammar in docs/formats/templates.md) says
+// for one use case which service request it serves and what its payload is made of. One engine
+// reads it in both directions:
 //   write_payload()  service request body -> payload octets (the DCC's Transform)
-//   read_payload()   payload octets -> what the request must have said (the user's Correlate). It shares no code with the
-//                    writer: it decodes with the cosem, zcl and asn1 readers and inverts the template's expressions.
-// A template that cannot be understood is refused at load with file, line and reason, never at run time. Thread-safe.
-// Errors: template-*.  gbcs-template-none (no use case fits), gbcs-template-ambiguous, gbcs-value-missing, gbcs-value-range,
-// correlate-* from read_payload and compare.
+//   read_payload()   payload octets -> what the request must have said (the user's Correlate). It
+//   shares no code with the
+//                    writer: it decodes with the cosem, zcl and asn1 readers and inverts the
+//                    template's expressions.
+// A template that cannot be understood is refused at load with file, line and reason, never at run
+// time. Thread-safe. Errors: template-*.  gbcs-template-none (no use case fits),
+// gbcs-template-ambiguous, gbcs-value-missing, gbcs-value-range, correlate-* from read_payload and
+// compare.
 #pragma once
 #include <map>
 #include <memory>
@@ -16,24 +20,28 @@
 
 namespace wattseal::gbcs {
 
-// What a transformation needs beyond the request: the inventory's knowledge, asked through one interface.
+// What a transformation needs beyond the request: the inventory's knowledge, asked through one
+// interface.
 class Facts {
  public:
   virtual ~Facts() = default;
-  // The type code of another device (0 GSME 1 ESME 2 CHF 3 GPF 4 HCALCS 5 PPMID 6 type 2). Refuses gbcs-fact-missing.
+  // The type code of another device (0 GSME 1 ESME 2 CHF 3 GPF 4 HCALCS 5 PPMID 6 type 2). Refuses
+  // gbcs-fact-missing.
   virtual Result<int> device_type_code(Eui64 device) const = 0;
   virtual Result<Bytes> key_agreement_certificate(Eui64 device) const = 0;  // DER
-  // Named facts such as "cin" or "twin" as text ("true"/"false" for yes and no). Refuses gbcs-fact-missing.
+  // Named facts such as "cin" or "twin" as text ("true"/"false" for yes and no). Refuses
+  // gbcs-fact-missing.
   virtual Result<std::string> named(std::string_view name) const = 0;
 };
 
 struct TransformContext {
-  const xml::Element& body;  // the one element inside sr:Body
-  Eui64 originator, target;  // of the GBCS message
-  OriginatorCounter counter; // of the GBCS message
+  const xml::Element& body;   // the one element inside sr:Body
+  Eui64 originator, target;   // of the GBCS message
+  OriginatorCounter counter;  // of the GBCS message
   UtcTime now;
   const Facts& facts;
-  std::optional<Eui64> protected_for;  // unknown remote party that the device encrypts for; default originator
+  std::optional<Eui64>
+      protected_for;  // unknown remote party that the device encrypts for; default originator
 };
 
 // One use case; opaque but for what callers select by.
@@ -59,8 +67,10 @@ class TemplateSet {
   static Result<std::shared_ptr<const TemplateSet>> load(const std::vector<Source>& sources);
   static std::shared_ptr<const TemplateSet> built_in();  // compiled from data/gbcs
 
-  // The one template for this service request on this type of device, predicates on the body and facts included.
-  Result<const Template*> select(std::string_view service_reference_variant, std::string_view device_type,
+  // The one template for this service request on this type of device, predicates on the body and
+  // facts included.
+  Result<const Template*> select(std::string_view service_reference_variant,
+                                 std::string_view device_type,
                                  const TransformContext& context) const;
   const Template* find(std::string_view use_case) const;  // null when there is none
   std::vector<const Template*> by_code(MessageCode code) const;
@@ -83,19 +93,21 @@ enum class ReadForm { text, number, decimal, boolean, hex, base64, date_time, ti
 
 // One value that the payload carries, traced back to the request.
 struct ReadValue {
-  // Relative to the body element: "ReadLogPeriod/StartDateTime", "Thresholds[2]/@index", "*/TOUPrice[@index='3']"; "." is the
-  // body element itself and "count(Season)" a number of elements.
+  // Relative to the body element: "ReadLogPeriod/StartDateTime", "Thresholds[2]/@index",
+  // "*/TOUPrice[@index='3']"; "." is the body element itself and "count(Season)" a number of
+  // elements.
   std::string path;
   std::string value;  // as the request would have written it, canonical
   ReadForm form = ReadForm::text;
   bool may_be_absent = false;  // the value is what an absent element means
 };
 struct ReadBack {
-  std::vector<ReadValue> values;          // what the request must say
-  std::vector<std::string> present;       // elements that must be there (a variant that only exists)
-  std::vector<std::string> absent;        // and that must not
-  std::vector<std::string> clock_windows; // times the DCC's clock chose, ISO, for the caller to judge
-  std::vector<std::string> unused;        // elements of the request that the use case does not carry
+  std::vector<ReadValue> values;     // what the request must say
+  std::vector<std::string> present;  // elements that must be there (a variant that only exists)
+  std::vector<std::string> absent;   // and that must not
+  std::vector<std::string>
+      clock_windows;                // times the DCC's clock chose, ISO, for the caller to judge
+  std::vector<std::string> unused;  // elements of the request that the use case does not carry
 };
 struct ReadContext {
   Eui64 originator, target;
@@ -103,10 +115,14 @@ struct ReadContext {
   const Facts& facts;
   std::optional<Eui64> protected_for = {};  // as in TransformContext
 };
-Result<ReadBack> read_payload(const Template& use_case, BytesView payload, const ReadContext& context);
+Result<ReadBack> read_payload(const Template& use_case, BytesView payload,
+                              const ReadContext& context);
 
-// Whether a request body says exactly what was read back: every value equal, every value element of the body accounted for,
-// presence as read, DCC clock values within `clock_tolerance_seconds` of `now`. Refuses correlate-value, correlate-missing, correlate-unexplained, correlate-clock with path and both values.
-Status compare(const ReadBack& read, const xml::Element& body, UtcTime now, std::int64_t clock_tolerance_seconds = 3600);
+// Whether a request body says exactly what was read back: every value equal, every value element of
+// the body accounted for, presence as read, DCC clock values within `clock_tolerance_seconds` of
+// `now`. Refuses correlate-value, correlate-missing, correlate-unexplained, correlate-clock with
+// path and both values.
+Status compare(const ReadBack& read, const xml::Element& body, UtcTime now,
+               std::int64_t clock_tolerance_seconds = 3600);
 
 }  // namespace wattseal::gbcs

@@ -1,8 +1,9 @@
-// UTRN: the 20-digit prepayment token that a customer types on a meter or that TopUpDevice carries. Source: spec/gbcs-duis.md 6.
-// Errors: utrn-format, utrn-check-digit, utrn-value, utrn-counter, utrn-mac-mismatch.
+// UTRN: the 20-digit prepayment token that a customer types on a meter or that TopUpDevice carries.
+// Source: spec/gbcs-duis.md 6. Errors: utrn-format, utrn-check-digit, utrn-value, utrn-counter,
+// utrn-mac-mismatch.
 #pragma once
-#include "crypto/crypto.h"
 #include "base/types.h"
+#include "crypto/crypto.h"
 
 namespace wattseal::gbcs {
 
@@ -27,8 +28,10 @@ struct UtrnFields {
 Result<UtrnFields> parse_utrn(std::string_view digits);
 char utrn_check_digit(std::string_view nineteen_digits);
 
-// What a meter does with typed digits: rebuilds the counter from its last one, checks the MAC. Returns the counter used.
-Result<OriginatorCounter> verify_utrn(const crypto::SharedSecret& secret, Eui64 supplier, Eui64 meter, OriginatorCounter last_used,
+// What a meter does with typed digits: rebuilds the counter from its last one, checks the MAC.
+// Returns the counter used.
+Result<OriginatorCounter> verify_utrn(const crypto::SharedSecret& secret, Eui64 supplier,
+                                      Eui64 meter, OriginatorCounter last_used,
                                       std::string_view digits);
 
 }  // namespace wattseal::gbcs

@@ -1,4 +1,5 @@
-// The parts of Boost that server and client share. Private to http; the only place that includes Beast.
+// The parts of Boost that server and client share. Private to http; the only place that includes
+// Beast.
 #pragma once
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
@@ -17,7 +18,8 @@ namespace beast = boost::beast;
 using PlainStream = beast::tcp_stream;
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 
-// Certificate, key and, when named, the CA that the other side must be certified by. Throws Fault when a file cannot be used.
+// Certificate, key and, when named, the CA that the other side must be certified by. Throws Fault
+// when a file cannot be used.
 asio::ssl::context tls_context(asio::ssl::context::method method, const Tls& identity);
 
 }  // namespace wattseal::http

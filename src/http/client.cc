@@ -10,12 +10,19 @@ constexpr std::size_t kAnswerOctetsMax = 64u << 20;
 using Parser = beast::http::response_parser<beast::http::string_body>;
 
 std::string head_of(const BaseUrl& url, const Request& request) {
-  std::string head = request.method + " " + escape_unsafe(request.query.empty() ? request.path : encode_target(request.path, request.query)) + " HTTP/1.1\r\nHost: " + url.authority() + "\r\n";
+  std::string head =
+      request.method + " " +
+      escape_unsafe(request.query.empty() ? request.path
+                                          : encode_target(request.path, request.query)) +
+      " HTTP/1.1\r\nHost: " + url.authority() + "\r\n";
   for (const Header& header : request.headers) {
-    if (travels(header) && !belongs_to_connection(header.name)) head += header.name + ": " + header.value + "\r\n";
+    if (travels(header) && !belongs_to_connection(header.name))
+      head += header.name + ": " + header.value + "\r\n";
   }
-  if (request.trace != TraceId()) head += std::string(kTraceHeader) + ": " + request.trace.text() + "\r\n";
-  if (!request.body.empty() || request.method == "POST" || request.method == "PUT") head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  if (request.trace != TraceId())
+    head += std::string(kTraceHeader) + ": " + request.trace.text() + "\r\n";
+  if (!request.body.empty() || request.method == "POST" || request.method == "PUT")
+    head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
   return head + "\r\n";
 }
 
@@ -23,7 +30,8 @@ Response response_of(Parser& parser) {
   beast::http::response<beast::http::string_body>& message = parser.get();
   Response response;
   response.status = message.result_int();
-  for (const auto& field : message) response.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+  for (const auto& field : message)
+    response.headers.push_back({std::string(field.name_string()), std::string(field.value())});
   const std::string* const type = find_header(response.headers, "Content-Type");
   response.content_type = type ? *type : "";
   response.body = std::move(message.body());
@@ -38,7 +46,8 @@ struct Client::State {
     tls.emplace(tls_context(asio::ssl::context::tls_client, options.identity.value_or(Tls{})));
     beast::error_code error;
     if (options.trusted_ca) tls->load_verify_file(options.trusted_ca->string(), error);
-    if (!options.trusted_ca || error) throw Fault("TLS: no usable trusted CA is given for " + url.authority());
+    if (!options.trusted_ca || error)
+      throw Fault("TLS: no usable trusted CA is given for " + url.authority());
     tls->set_verify_mode(asio::ssl::verify_peer);
   }
 
@@ -60,18 +69,23 @@ struct Client::State {
   void connect() {
     beast::error_code error;
     asio::ip::tcp::resolver resolver(io);
-    const asio::ip::tcp::resolver::results_type endpoints = resolver.resolve(url.host, std::to_string(url.port), error);
+    const asio::ip::tcp::resolver::results_type endpoints =
+        resolver.resolve(url.host, std::to_string(url.port), error);
     if (error) throw boost::system::system_error(error, "resolve");
-    if (url.secure) secure.emplace(io, *tls);
-    else plain.emplace(io);
+    if (url.secure)
+      secure.emplace(io, *tls);
+    else
+      plain.emplace(io);
     lowest().expires_after(options.timeout);
-    lowest().async_connect(endpoints, [&error](beast::error_code result, const asio::ip::tcp::endpoint&) { error = result; });
+    lowest().async_connect(endpoints, [&error](beast::error_code result,
+                                               const asio::ip::tcp::endpoint&) { error = result; });
     run(error, "connect");
     lowest().socket().set_option(asio::ip::tcp::no_delay(true), error);
     if (!secure) return;
     SSL_set_tlsext_host_name(secure->native_handle(), url.host.c_str());
     secure->set_verify_callback(asio::ssl::host_name_verification(url.host));
-    secure->async_handshake(asio::ssl::stream_base::client, [&error](beast::error_code result) { error = result; });
+    secure->async_handshake(asio::ssl::stream_base::client,
+                            [&error](beast::error_code result) { error = result; });
     run(error, "TLS handshake");
   }
 
@@ -81,13 +95,15 @@ struct Client::State {
     const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(request.body)};
     beast::error_code error;
     lowest().expires_after(options.timeout);
-    asio::async_write(stream, parts, [&error](beast::error_code result, std::size_t) { error = result; });
+    asio::async_write(stream, parts,
+                      [&error](beast::error_code result, std::size_t) { error = result; });
     run(error, "write");
     Parser parser;
     parser.body_limit(kAnswerOctetsMax);
     parser.header_limit(kHeadOctetsMax);
     parser.skip(request.method == "HEAD");
-    beast::http::async_read(stream, buffer, parser, [&error](beast::error_code result, std::size_t) { error = result; });
+    beast::http::async_read(stream, buffer, parser,
+                            [&error](beast::error_code result, std::size_t) { error = result; });
     run(error, "read");
     Response response = response_of(parser);
     if (!parser.get().keep_alive()) disconnect();
@@ -105,10 +121,14 @@ struct Client::State {
         return attempt(request);
       } catch (const boost::system::system_error& failure) {
         disconnect();
-        // A kept connection may have been closed by the server while it stood; that is found out only by using it.
-        const bool closed = failure.code() == beast::http::error::end_of_stream || failure.code() == asio::error::connection_reset ||
-                            failure.code() == asio::error::broken_pipe || failure.code() == asio::error::eof;
-        if (!(reused && closed)) throw Fault(url.authority() + " does not answer: " + failure.what());
+        // A kept connection may have been closed by the server while it stood; that is found out
+        // only by using it.
+        const bool closed = failure.code() == beast::http::error::end_of_stream ||
+                            failure.code() == asio::error::connection_reset ||
+                            failure.code() == asio::error::broken_pipe ||
+                            failure.code() == asio::error::eof;
+        if (!(reused && closed))
+          throw Fault(url.authority() + " does not answer: " + failure.what());
       }
     }
   }
@@ -127,7 +147,8 @@ Client::~Client() = default;
 
 Result<std::unique_ptr<Client>> Client::open(std::string_view base_url, ClientOptions options) {
   TRY_ASSIGN(BaseUrl url, parse_base_url(base_url));
-  return std::unique_ptr<Client>(new Client(std::make_unique<State>(std::move(url), std::move(options))));
+  return std::unique_ptr<Client>(
+      new Client(std::make_unique<State>(std::move(url), std::move(options))));
 }
 
 Response Client::send(const Request& request) { return state_->send(request); }
@@ -139,7 +160,8 @@ Response Client::get(std::string_view path_and_query) {
   return send(request);
 }
 
-Response Client::post(std::string_view path_and_query, std::string_view content_type, std::string body) {
+Response Client::post(std::string_view path_and_query, std::string_view content_type,
+                      std::string body) {
   Request request;
   request.method = "POST";
   request.path = path_and_query;

@@ -1,8 +1,9 @@
-// HTTP/1.1 server and client (Boost.Beast behind the door), plain or TLS with optional client certificates. It knows nothing
-// of what travels. The server binds loopback unless told otherwise.
-// Limits refuse, they never grow: header 16 KiB, body `body_octets_max` (413), idle time (closed), connections (503).
-// Threads: Server runs its own I/O threads; a Handler may be called from several at once. Client is one connection, one thread.
-// Errors: Fault when a port cannot be bound or a peer cannot be reached; refusals http-malformed-url.
+// HTTP/1.1 server and client (Boost.Beast behind the door), plain or TLS with optional client
+// certificates. It knows nothing of what travels. The server binds loopback unless told otherwise.
+// Limits refuse, they never grow: header 16 KiB, body `body_octets_max` (413), idle time (closed),
+// connections (503). Threads: Server runs its own I/O threads; a Handler may be called from several
+// at once. Client is one connection, one thread. Errors: Fault when a port cannot be bound or a
+// peer cannot be reached; refusals http-malformed-url.
 #pragma once
 #include <chrono>
 #include <filesystem>
@@ -23,13 +24,13 @@ struct Header {
 };
 
 struct Request {
-  std::string method;  // "GET", "POST", …
-  std::string path;    // without the query, percent-decoded; always starts with '/'
+  std::string method;         // "GET", "POST", …
+  std::string path;           // without the query, percent-decoded; always starts with '/'
   std::vector<Header> query;  // decoded name and value
   std::vector<Header> headers;
   std::string body;
-  TraceId trace;                // from the header X-Trace-Id when well formed, else new
-  Bytes client_certificate;     // DER of the verified TLS client certificate; empty without
+  TraceId trace;             // from the header X-Trace-Id when well formed, else new
+  Bytes client_certificate;  // DER of the verified TLS client certificate; empty without
   const std::string* header(std::string_view name) const;       // any case
   const std::string* query_value(std::string_view name) const;  // exact case
 };
@@ -43,7 +44,8 @@ struct Response {
 
 using Handler = std::function<Response(const Request&)>;
 
-// Exact paths and "/prefix/*" patterns; an unknown path is 404, a known path with another method 405 with Allow.
+// Exact paths and "/prefix/*" patterns; an unknown path is 404, a known path with another method
+// 405 with Allow.
 class Router {
  public:
   void on(std::string method, std::string path, Handler handler);
@@ -59,7 +61,7 @@ class Router {
 
 struct Tls {
   std::filesystem::path certificate_chain, private_key;  // PEM
-  std::filesystem::path client_ca;                       // when set, a client certificate is required
+  std::filesystem::path client_ca;  // when set, a client certificate is required
 };
 
 struct ServerOptions {
@@ -74,8 +76,9 @@ struct ServerOptions {
 
 class Server {
  public:
-  Server(const World& world, ServerOptions options, Handler handler);  // listens when it returns; throws Fault
-  ~Server();                                                           // stop()
+  Server(const World& world, ServerOptions options,
+         Handler handler);  // listens when it returns; throws Fault
+  ~Server();                // stop()
   std::uint16_t port() const;
   void stop();  // stops accepting, lets running handlers finish, closes; idempotent
   struct State;
@@ -85,7 +88,7 @@ class Server {
 };
 
 struct ClientOptions {
-  std::chrono::milliseconds timeout{10'000};  // for each request
+  std::chrono::milliseconds timeout{10'000};             // for each request
   std::optional<std::filesystem::path> trusted_ca = {};  // PEM; required for https
   std::optional<Tls> identity = {};                      // client certificate
 };
@@ -94,9 +97,11 @@ struct ClientOptions {
 class Client {
  public:
   // "http://host:port" or "https://host:port". Refuses http-malformed-url.
-  static Result<std::unique_ptr<Client>> open(std::string_view base_url, ClientOptions options = {});
+  static Result<std::unique_ptr<Client>> open(std::string_view base_url,
+                                              ClientOptions options = {});
   ~Client();
-  Response send(const Request& request);  // throws Fault when the peer cannot be reached or does not answer in time
+  Response send(const Request& request);  // throws Fault when the peer cannot be reached or does
+                                          // not answer in time
   Response get(std::string_view path_and_query);
   Response post(std::string_view path_and_query, std::string_view content_type, std::string body);
   struct State;

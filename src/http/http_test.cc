@@ -32,14 +32,19 @@ Router routes() {
     const std::string* const name = request.query_value("name");
     return Response{.body = "hello " + (name ? *name : "you")};
   });
-  router.on("POST", "/echo", [](const Request& request) { return Response{.status = 201, .content_type = "application/xml", .body = request.body}; });
-  router.on("GET", "/files/*", [](const Request& request) { return Response{.body = request.path}; });
+  router.on("POST", "/echo", [](const Request& request) {
+    return Response{.status = 201, .content_type = "application/xml", .body = request.body};
+  });
+  router.on("GET", "/files/*",
+            [](const Request& request) { return Response{.body = request.path}; });
   router.on("GET", "/fault", [](const Request&) -> Response { throw Fault("disk full"); });
   router.on("GET", "/bug", [](const Request&) -> Response { throw std::runtime_error("oops"); });
   return router;
 }
 
-std::unique_ptr<Client> client_of(const Server& server) { return std::move(Client::open("http://127.0.0.1:" + std::to_string(server.port())).value()); }
+std::unique_ptr<Client> client_of(const Server& server) {
+  return std::move(Client::open("http://127.0.0.1:" + std::to_string(server.port())).value());
+}
 
 // What a peer that does not keep to HTTP gets back.
 std::string raw(const Server& server, const std::string& octets) {
@@ -49,10 +54,12 @@ std::string raw(const Server& server, const std::string& octets) {
   address.sin_port = htons(server.port());
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  EXPECT_EQ(::send(socket, octets.data(), octets.size(), MSG_NOSIGNAL), static_cast<ssize_t>(octets.size()));
+  EXPECT_EQ(::send(socket, octets.data(), octets.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(octets.size()));
   std::string answer;
   char piece[4096];
-  for (ssize_t got; (got = ::recv(socket, piece, sizeof piece, 0)) > 0;) answer.append(piece, static_cast<std::size_t>(got));
+  for (ssize_t got; (got = ::recv(socket, piece, sizeof piece, 0)) > 0;)
+    answer.append(piece, static_cast<std::size_t>(got));
   ::close(socket);
   return answer;
 }
@@ -77,7 +84,8 @@ TEST(HttpServer, AnswersOverOneKeptConnection) {
 }
 
 TEST(HttpServer, CarriesTheTraceIdOrMakesOne) {
-  Server server(world(), {}, [](const Request& request) { return Response{.body = request.trace.text()}; });
+  Server server(world(), {},
+                [](const Request& request) { return Response{.body = request.trace.text()}; });
   const std::unique_ptr<Client> client = client_of(server);
   Request request;
   request.method = "GET";
@@ -102,17 +110,27 @@ TEST(HttpServer, TellsFaultsFromBugsAndLives) {
 
 TEST(HttpServer, RefusesWhatIsTooLargeOrNoHttp) {
   Server server(world(), {.body_octets_max = 1000}, routes());
-  EXPECT_TRUE(raw(server, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n").starts_with("HTTP/1.1 413 "));
-  EXPECT_TRUE(raw(server, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'x') + "\r\n0\r\n\r\n").starts_with("HTTP/1.1 413 "));
-  EXPECT_TRUE(raw(server, "GET /hello HTTP/1.1\r\nX: " + std::string(17000, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 431 "));
+  EXPECT_TRUE(raw(server, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n")
+                  .starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(
+      raw(server, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" +
+                      std::string(1001, 'x') + "\r\n0\r\n\r\n")
+          .starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(raw(server, "GET /hello HTTP/1.1\r\nX: " + std::string(17000, 'x') + "\r\n\r\n")
+                  .starts_with("HTTP/1.1 431 "));
   EXPECT_TRUE(raw(server, "\x16\x03\x01 garbage\r\n\r\n").starts_with("HTTP/1.1 400 "));
-  EXPECT_TRUE(raw(server, "GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(raw(server, "GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                  .starts_with("HTTP/1.1 400 "));
   EXPECT_TRUE(raw(server, "GET /hello HTTP/1.0\r\n\r\n").ends_with("\r\n\r\nhello you"));
-  EXPECT_EQ(client_of(server)->post("/echo", "text/plain", std::string(1000, 'x')).body.size(), 1000u);
+  EXPECT_EQ(client_of(server)->post("/echo", "text/plain", std::string(1000, 'x')).body.size(),
+            1000u);
 }
 
 TEST(HttpServer, LetsNoHandlerForgeAHeader) {
-  Server server(world(), {}, [](const Request&) { return Response{.headers = {{"X-Good", "1"}, {"X-Bad", "a\r\nSet-Cookie: b"}, {"Content-Length", "9"}}}; });
+  Server server(world(), {}, [](const Request&) {
+    return Response{
+        .headers = {{"X-Good", "1"}, {"X-Bad", "a\r\nSet-Cookie: b"}, {"Content-Length", "9"}}};
+  });
   const std::string answer = raw(server, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_NE(answer.find("X-Good: 1"), std::string::npos);
   EXPECT_EQ(answer.find("Set-Cookie"), std::string::npos);
@@ -158,7 +176,10 @@ TEST(HttpServer, ServesManyClientsAtOnce) {
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&] {
       const std::unique_ptr<Client> client = client_of(server);
-      for (int i = 0; i < 200; ++i) good += client->post("/echo", "text/plain", std::to_string(i)).body == std::to_string(i) ? 1 : 0;
+      for (int i = 0; i < 200; ++i)
+        good += client->post("/echo", "text/plain", std::to_string(i)).body == std::to_string(i)
+                    ? 1
+                    : 0;
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -171,17 +192,21 @@ TEST(HttpServer, SaysWhenAPortIsTaken) {
 }
 
 TEST(HttpClient, RefusesMalformedUrlsAndReportsSilence) {
-  for (const std::string_view bad : {"", "ftp://x", "http://", "http://a:0", "http://a:70000", "http://a b", "http://a:1/path"}) {
+  for (const std::string_view bad : {"", "ftp://x", "http://", "http://a:0", "http://a:70000",
+                                     "http://a b", "http://a:1/path"}) {
     EXPECT_EQ(Client::open(bad).refusal().rule, "http-malformed-url"_rule) << bad;
   }
   std::uint16_t free_port = 0;
   { free_port = Server(world(), {}, routes()).port(); }
-  EXPECT_THROW(Client::open("http://127.0.0.1:" + std::to_string(free_port)).value()->get("/"), Fault);
+  EXPECT_THROW(Client::open("http://127.0.0.1:" + std::to_string(free_port)).value()->get("/"),
+               Fault);
   Server slow(world(), {}, [](const Request&) {
     std::this_thread::sleep_for(std::chrono::milliseconds(400));
     return Response{};
   });
-  const Result<std::unique_ptr<Client>> hasty = Client::open("http://127.0.0.1:" + std::to_string(slow.port()), {.timeout = std::chrono::milliseconds(100)});
+  const Result<std::unique_ptr<Client>> hasty =
+      Client::open("http://127.0.0.1:" + std::to_string(slow.port()),
+                   {.timeout = std::chrono::milliseconds(100)});
   EXPECT_THROW((*hasty)->get("/"), Fault);
 }
 
@@ -191,16 +216,20 @@ class Tls13 : public ::testing::Test {
   void SetUp() override {
     fs::create_directories(folder_);
     const std::string make = "cd " + folder_.string() +
-                             " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %.key -out %.pem -days 2 -subj /CN=% -addext "
+                             " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+                             "-nodes -keyout %.key -out %.pem -days 2 -subj /CN=% -addext "
                              "subjectAltName=IP:127.0.0.1 >%.log 2>&1";
     for (const char* name : {"server", "client", "stranger"}) {
       std::string command = make;
-      for (std::size_t at; (at = command.find('%')) != std::string::npos;) command.replace(at, 1, name);
+      for (std::size_t at; (at = command.find('%')) != std::string::npos;)
+        command.replace(at, 1, name);
       ready_ = ready_ && std::system(command.c_str()) == 0;
     }
   }
   void TearDown() override { fs::remove_all(folder_); }
-  Tls identity(const std::string& name) const { return {folder_ / (name + ".pem"), folder_ / (name + ".key"), {}}; }
+  Tls identity(const std::string& name) const {
+    return {folder_ / (name + ".pem"), folder_ / (name + ".key"), {}};
+  }
   bool ready_ = true;
 };
 
@@ -208,20 +237,34 @@ TEST_F(Tls13, AsksForAClientCertificateAndShowsItToTheHandler) {
   if (!ready_) GTEST_SKIP() << "the openssl command is missing";
   Tls tls = identity("server");
   tls.client_ca = folder_ / "client.pem";
-  Server server(world(), {.tls = tls}, [](const Request& request) { return Response{.body = std::to_string(request.client_certificate.size())}; });
+  Server server(world(), {.tls = tls}, [](const Request& request) {
+    return Response{.body = std::to_string(request.client_certificate.size())};
+  });
   const std::string url = "https://127.0.0.1:" + std::to_string(server.port());
   const fs::path ca = folder_ / "server.pem";
-  EXPECT_GT(std::stoi(Client::open(url, {.trusted_ca = ca, .identity = identity("client")}).value()->get("/").body), 300);
+  EXPECT_GT(std::stoi(Client::open(url, {.trusted_ca = ca, .identity = identity("client")})
+                          .value()
+                          ->get("/")
+                          .body),
+            300);
   EXPECT_THROW(Client::open(url, {.trusted_ca = ca}).value()->get("/"), Fault);
-  EXPECT_THROW(Client::open(url, {.trusted_ca = ca, .identity = identity("stranger")}).value()->get("/"), Fault);
-  EXPECT_THROW(Client::open(url, {.trusted_ca = folder_ / "client.pem", .identity = identity("client")}).value()->get("/"), Fault) << "another server";
+  EXPECT_THROW(
+      Client::open(url, {.trusted_ca = ca, .identity = identity("stranger")}).value()->get("/"),
+      Fault);
+  EXPECT_THROW(
+      Client::open(url, {.trusted_ca = folder_ / "client.pem", .identity = identity("client")})
+          .value()
+          ->get("/"),
+      Fault)
+      << "another server";
   EXPECT_THROW(Server(world(), {.tls = Tls{"/nowhere.pem", "/nowhere.key", {}}}, routes()), Fault);
 }
 
 TEST(Urls, DecodeStrictly) {
   EXPECT_EQ(parse_target("/a%20b?x=1&y=a+b&z")->query.size(), 3u);
   EXPECT_EQ(parse_target("http://host/a")->path, "/a");
-  for (const std::string_view bad : {"", "a", "/%", "/%0", "/%g0", "/%00", "/a b", "*", "http://"}) EXPECT_FALSE(parse_target(bad).has_value()) << bad;
+  for (const std::string_view bad : {"", "a", "/%", "/%0", "/%g0", "/%00", "/a b", "*", "http://"})
+    EXPECT_FALSE(parse_target(bad).has_value()) << bad;
   const std::string odd = "/ä b/%&?#";
   EXPECT_EQ(parse_target(encode_target(odd, {{"q&", "=+ "}}))->path, odd);
   EXPECT_EQ(parse_target(encode_target(odd, {{"q&", "=+ "}}))->query[0].value, "=+ ");

@@ -60,15 +60,24 @@ constexpr std::array kReasons{
 };
 static_assert(std::ranges::is_sorted(kReasons, {}, &Reason::status));
 
-constexpr std::array<std::string_view, 12> kConnectionFields{
-    "connection", "content-length",    "date",    "expect", "host",    "keep-alive",
-    "te",         "trailer",           "upgrade", "x-trace-id", "transfer-encoding", "proxy-connection"};
+constexpr std::array<std::string_view, 12> kConnectionFields{"connection",
+                                                             "content-length",
+                                                             "date",
+                                                             "expect",
+                                                             "host",
+                                                             "keep-alive",
+                                                             "te",
+                                                             "trailer",
+                                                             "upgrade",
+                                                             "x-trace-id",
+                                                             "transfer-encoding",
+                                                             "proxy-connection"};
 
 }  // namespace
 
 bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 const std::string* find_header(const std::vector<Header>& headers, std::string_view name) {
@@ -101,17 +110,20 @@ std::string date_text(UtcTime now) {
   static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const CivilTime civil = now.civil();
-  const std::int64_t day = (now.start_of_day().unix_seconds() / 86400 % 7 + 7) % 7;  // day 0 was a Thursday
+  const std::int64_t day =
+      (now.start_of_day().unix_seconds() / 86400 % 7 + 7) % 7;  // day 0 was a Thursday
   char text[64];
-  const int length = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[day],
-                                   civil.day, kMonths[civil.month - 1], civil.year, civil.hour,
-                                   civil.minute, civil.second);
+  const int length =
+      std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[day], civil.day,
+                    kMonths[civil.month - 1], civil.year, civil.hour, civil.minute, civil.second);
   return {text, static_cast<std::size_t>(length)};
 }
 
 bool carries_body(int status) { return status != 204 && status != 304; }
 
-const std::string* Request::header(std::string_view name) const { return find_header(headers, name); }
+const std::string* Request::header(std::string_view name) const {
+  return find_header(headers, name);
+}
 
 const std::string* Request::query_value(std::string_view name) const {
   const std::vector<Header>::const_iterator found = std::ranges::find(query, name, &Header::name);

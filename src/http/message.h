@@ -1,6 +1,6 @@
-// Message heads as text and the questions both sides ask about header fields. Beast parses; writing a head is a few appends,
-// so it is done here, without its templates.
-// Source: RFC 9110 5 (fields), 6.6.1 (Date), 15 (status codes); RFC 9112 6 (framing).
+// Message heads as text and the questions both sides ask about header fields. Beast parses; writing
+// a head is a few appends, so it is done here, without its templates. Source: RFC 9110 5
+// (fields), 6.6.1 (Date), 15 (status codes); RFC 9112 6 (framing).
 #pragma once
 #include <cstddef>
 #include <optional>
@@ -18,13 +18,15 @@ constexpr std::size_t kHeadOctetsMax = 16 * 1024;
 
 bool same_name(std::string_view a, std::string_view b);  // header names, any case
 const std::string* find_header(const std::vector<Header>& headers, std::string_view name);
-bool is_token(std::string_view text);  // RFC 9110 5.6.2: what a method or a field name may be made of
+bool is_token(
+    std::string_view text);  // RFC 9110 5.6.2: what a method or a field name may be made of
 
-// True for a name and value that cannot end the line early: a caller's text must never forge a header or a second message.
+// True for a name and value that cannot end the line early: a caller's text must never forge a
+// header or a second message.
 bool travels(const Header& header);
 
-// Fields that say how this one connection frames messages. Each side writes its own; those a caller hands over (as a relay
-// would, with the message it received) are not sent.
+// Fields that say how this one connection frames messages. Each side writes its own; those a caller
+// hands over (as a relay would, with the message it received) are not sent.
 bool belongs_to_connection(std::string_view name);
 
 std::string_view reason_phrase(int status);

@@ -1,5 +1,6 @@
-// Which handler a path belongs to. The best pattern is chosen by the path alone (exact, then longest prefix); only then is the
-// method looked at, so that a wrong method on an exact path is 405 and never falls through to a broader pattern.
+// Which handler a path belongs to. The best pattern is chosen by the path alone (exact, then
+// longest prefix); only then is the method looked at, so that a wrong method on an exact path is
+// 405 and never falls through to a broader pattern.
 #include <algorithm>
 
 #include "base/check.h"
@@ -29,16 +30,16 @@ void Router::on(std::string method, std::string path, Handler handler) {
   CHECK(handler != nullptr);
   const std::size_t star = path.find('*');
   CHECK(star == std::string::npos || (star == path.size() - 1 && is_prefix_pattern(path)));
-  CHECK(std::ranges::none_of(routes_, [&](const Route& route) {
-    return route.method == method && route.path == path;
-  }));
+  CHECK(std::ranges::none_of(
+      routes_, [&](const Route& route) { return route.method == method && route.path == path; }));
   routes_.push_back({std::move(method), std::move(path), std::move(handler)});
 }
 
 Response Router::operator()(const Request& request) const {
   std::string_view best;
   for (const Route& route : routes_) {
-    if (matches(route.path, request.path) && (best.empty() || beats(route.path, best))) best = route.path;
+    if (matches(route.path, request.path) && (best.empty() || beats(route.path, best)))
+      best = route.path;
   }
   if (best.empty()) return {.status = 404, .body = "There is nothing at this path.\n"};
   const Route* get = nullptr;

@@ -1,6 +1,7 @@
-// One session an open connection: read a request, call the handler, write the answer, again while the client keeps the connection.
-// Everything of a session runs on its strand, one step at a time; the handler runs there too and may block (that is what the
-// server's threads are for). A session lives as long as one of its callbacks does.
+// One session an open connection: read a request, call the handler, write the answer, again while
+// the client keeps the connection. Everything of a session runs on its strand, one step at a time;
+// the handler runs there too and may block (that is what the server's threads are for). A session
+// lives as long as one of its callbacks does.
 #include <openssl/x509.h>
 
 #include <atomic>
@@ -19,7 +20,8 @@ namespace wattseal::http {
 asio::ssl::context tls_context(asio::ssl::context::method method, const Tls& identity) {
   try {
     asio::ssl::context context(method);
-    context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
+    context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                        asio::ssl::context::no_tlsv1_1);
     if (!identity.certificate_chain.empty()) {
       context.use_certificate_chain_file(identity.certificate_chain.string());
       context.use_private_key_file(identity.private_key.string(), asio::ssl::context::pem);
@@ -51,15 +53,18 @@ class AnySession {
   virtual void close_when_idle() = 0;
 };
 
-std::string head_of(const Shared& shared, const Response& response, bool keep, const std::string& trace) {
+std::string head_of(const Shared& shared, const Response& response, bool keep,
+                    const std::string& trace) {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
   head += reason_phrase(response.status);
   head += "\r\nDate: " + date_text(shared.world.now()) + "\r\n";
   for (const Header& header : response.headers) {
-    if (travels(header) && !belongs_to_connection(header.name)) head += header.name + ": " + header.value + "\r\n";
+    if (travels(header) && !belongs_to_connection(header.name))
+      head += header.name + ": " + header.value + "\r\n";
   }
   if (carries_body(response.status)) {
-    if (travels({"Content-Type", response.content_type})) head += "Content-Type: " + response.content_type + "\r\n";
+    if (travels({"Content-Type", response.content_type}))
+      head += "Content-Type: " + response.content_type + "\r\n";
     head += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
   }
   if (!trace.empty()) head += std::string(kTraceHeader) + ": " + trace + "\r\n";
@@ -71,11 +76,17 @@ Response answer(const Shared& shared, const Request& request) {
   try {
     return shared.handler(request);
   } catch (const Fault& fault) {
-    log::error("http_handler_fault", {{"path", request.path}, {"trace", request.trace.text()}, {"what", fault.what()}});
-    return {.status = 503, .body = "The service cannot do this now. Nothing that was accepted is lost; try again.\n", .headers = {{"Retry-After", "1"}}};
+    log::error("http_handler_fault",
+               {{"path", request.path}, {"trace", request.trace.text()}, {"what", fault.what()}});
+    return {
+        .status = 503,
+        .body = "The service cannot do this now. Nothing that was accepted is lost; try again.\n",
+        .headers = {{"Retry-After", "1"}}};
   } catch (const std::exception& bug) {
-    log::error("http_handler_failed", {{"path", request.path}, {"trace", request.trace.text()}, {"what", bug.what()}});
-    return {.status = 500, .body = "The service failed on this request. The trace id finds it in the log.\n"};
+    log::error("http_handler_failed",
+               {{"path", request.path}, {"trace", request.trace.text()}, {"what", bug.what()}});
+    return {.status = 500,
+            .body = "The service failed on this request. The trace id finds it in the log.\n"};
   }
 }
 
@@ -95,14 +106,18 @@ Bytes peer_certificate(TlsStream& stream) {
 template <typename Stream>
 class Session final : public AnySession, public std::enable_shared_from_this<Session<Stream>> {
  public:
-  Session(Stream stream, std::shared_ptr<Shared> shared) : stream_(std::move(stream)), shared_(std::move(shared)) { ++shared_->open; }
+  Session(Stream stream, std::shared_ptr<Shared> shared)
+      : stream_(std::move(stream)), shared_(std::move(shared)) {
+    ++shared_->open;
+  }
   ~Session() override { --shared_->open; }
 
   void start() {
     asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->begin(); });
   }
 
-  // A connection that waits for its next request is closed; one that is being answered closes itself afterwards.
+  // A connection that waits for its next request is closed; one that is being answered closes
+  // itself afterwards.
   void close_when_idle() override {
     asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
       if (self->idle_) beast::get_lowest_layer(self->stream_).close();
@@ -115,9 +130,10 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
   void begin() {
     beast::get_lowest_layer(stream_).expires_after(shared_->options.idle);
     if constexpr (std::is_same_v<Stream, TlsStream>) {
-      stream_.async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](beast::error_code error) {
-        if (!error) self->admit();
-      });
+      stream_.async_handshake(asio::ssl::stream_base::server,
+                              [self = this->shared_from_this()](beast::error_code error) {
+                                if (!error) self->admit();
+                              });
     } else {
       admit();
     }
@@ -125,7 +141,10 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
 
   void admit() {
     if (shared_->open > shared_->options.connections_max) {
-      return send({.status = 503, .body = "Too many connections are open; try again.\n", .headers = {{"Retry-After", "1"}}}, false, false, {});
+      return send({.status = 503,
+                   .body = "Too many connections are open; try again.\n",
+                   .headers = {{"Retry-After", "1"}}},
+                  false, false, {});
     }
     client_certificate_ = peer_certificate(stream_);
     read_head();
@@ -138,11 +157,13 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
     parser_->body_limit(shared_->options.body_octets_max);
     beast::get_lowest_layer(stream_).expires_after(shared_->options.idle);
     idle_ = true;
-    beast::http::async_read_header(stream_, buffer_, *parser_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
-      self->idle_ = false;
-      if (error) return self->refuse(error);
-      self->read_body();
-    });
+    beast::http::async_read_header(
+        stream_, buffer_, *parser_,
+        [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+          self->idle_ = false;
+          if (error) return self->refuse(error);
+          self->read_body();
+        });
   }
 
   void read_body() {
@@ -151,27 +172,40 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
     const bool waits = beast::iequals(parser_->get()[beast::http::field::expect], "100-continue");
     if (!waits) return read_rest();
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    asio::async_write(stream_, asio::buffer(kContinue), [self = this->shared_from_this()](beast::error_code error, std::size_t) {
-      if (!error) self->read_rest();
-    });
+    asio::async_write(stream_, asio::buffer(kContinue),
+                      [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+                        if (!error) self->read_rest();
+                      });
   }
 
   void read_rest() {
-    beast::http::async_read(stream_, buffer_, *parser_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
-      if (error) return self->refuse(error);
-      self->handle();
-    });
+    beast::http::async_read(
+        stream_, buffer_, *parser_,
+        [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+          if (error) return self->refuse(error);
+          self->handle();
+        });
   }
 
   // Answers what HTTP itself forbids; a peer that has gone is no one to answer.
   void refuse(beast::error_code error) {
-    if (error == beast::http::error::header_limit) return send({.status = 431, .body = "The request's head is larger than 16 KiB.\n"}, false, false, {});
+    if (error == beast::http::error::header_limit)
+      return send({.status = 431, .body = "The request's head is larger than 16 KiB.\n"}, false,
+                  false, {});
     if (error == beast::http::error::body_limit) {
-      return send({.status = 413, .body = "The body is larger than " + std::to_string(shared_->options.body_octets_max) + " octets.\n"}, false, false, {});
+      return send({.status = 413,
+                   .body = "The body is larger than " +
+                           std::to_string(shared_->options.body_octets_max) + " octets.\n"},
+                  false, false, {});
     }
-    const bool malformed = error.category() == beast::http::make_error_code(beast::http::error::bad_method).category() &&
-                           error != beast::http::error::end_of_stream && error != beast::http::error::partial_message;
-    if (malformed) return send({.status = 400, .body = "The request is not HTTP/1.1: " + error.message() + ".\n"}, false, false, {});
+    const bool malformed =
+        error.category() ==
+            beast::http::make_error_code(beast::http::error::bad_method).category() &&
+        error != beast::http::error::end_of_stream && error != beast::http::error::partial_message;
+    if (malformed)
+      return send(
+          {.status = 400, .body = "The request is not HTTP/1.1: " + error.message() + ".\n"}, false,
+          false, {});
     finish();
   }
 
@@ -181,12 +215,16 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
     Request request;
     request.method = std::string(message.method_string());
     std::optional<Target> target = parse_target({message.target().data(), message.target().size()});
-    if (!target) return send({.status = 400, .body = "The request's target is no path of RFC 9112 3.2.\n"}, keep, false, {});
+    if (!target)
+      return send({.status = 400, .body = "The request's target is no path of RFC 9112 3.2.\n"},
+                  keep, false, {});
     request.path = std::move(target->path);
     request.query = std::move(target->query);
-    for (const auto& field : message) request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+    for (const auto& field : message)
+      request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
     const std::string* const given = request.header(kTraceHeader);
-    const Result<TraceId> trace = given ? TraceId::parse(*given) : Result<TraceId>(shared_->world.new_trace());
+    const Result<TraceId> trace =
+        given ? TraceId::parse(*given) : Result<TraceId>(shared_->world.new_trace());
     request.trace = trace.ok() ? *trace : shared_->world.new_trace();
     request.body = std::move(parser_->get().body());
     request.client_certificate = client_certificate_;
@@ -198,17 +236,23 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
     body_ = head_only || !carries_body(response.status) ? std::string() : std::move(response.body);
     beast::get_lowest_layer(stream_).expires_after(shared_->options.idle);
     const std::array<asio::const_buffer, 2> parts{asio::buffer(head_), asio::buffer(body_)};
-    asio::async_write(stream_, parts, [self = this->shared_from_this(), keep](beast::error_code error, std::size_t) {
-      if (error) return;
-      if (keep) self->read_head();
-      else self->finish();
-    });
+    asio::async_write(
+        stream_, parts,
+        [self = this->shared_from_this(), keep](beast::error_code error, std::size_t) {
+          if (error) return;
+          if (keep)
+            self->read_head();
+          else
+            self->finish();
+        });
   }
 
   void finish() {
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       beast::get_lowest_layer(stream_).expires_after(std::chrono::seconds(2));
-      stream_.async_shutdown([self = this->shared_from_this()](beast::error_code) { beast::get_lowest_layer(self->stream_).close(); });
+      stream_.async_shutdown([self = this->shared_from_this()](beast::error_code) {
+        beast::get_lowest_layer(self->stream_).close();
+      });
     } else {
       beast::error_code ignored;
       stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
@@ -228,39 +272,49 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
 
 struct Server::State {
   State(const World& world, ServerOptions options, Handler handler)
-      : shared(new Shared{world, std::move(options), std::move(handler), 0, false}), io(static_cast<int>(shared->options.threads)), acceptor(asio::make_strand(io)) {}
+      : shared(new Shared{world, std::move(options), std::move(handler), 0, false}),
+        io(static_cast<int>(shared->options.threads)),
+        acceptor(asio::make_strand(io)) {}
 
   void listen() {
     try {
       if (shared->options.tls) {
         tls.emplace(tls_context(asio::ssl::context::tls_server, *shared->options.tls));
-        SSL_CTX_set_session_id_context(tls->native_handle(), reinterpret_cast<const unsigned char*>("wattseal"), 8);
+        SSL_CTX_set_session_id_context(tls->native_handle(),
+                                       reinterpret_cast<const unsigned char*>("wattseal"), 8);
       }
-      const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(shared->options.address), shared->options.port);
+      const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(shared->options.address),
+                                             shared->options.port);
       acceptor.open(endpoint.protocol());
       acceptor.set_option(asio::socket_base::reuse_address(true));
       acceptor.bind(endpoint);
       acceptor.listen();
     } catch (const boost::system::system_error& failure) {
-      throw Fault("cannot listen on " + shared->options.address + ":" + std::to_string(shared->options.port) + ": " + failure.code().message());
+      throw Fault("cannot listen on " + shared->options.address + ":" +
+                  std::to_string(shared->options.port) + ": " + failure.code().message());
     }
     accept();
-    for (unsigned i = 0; i < std::max(1u, shared->options.threads); ++i) threads.emplace_back([this] { io.run(); });
+    for (unsigned i = 0; i < std::max(1u, shared->options.threads); ++i)
+      threads.emplace_back([this] { io.run(); });
   }
 
   void accept() {
-    acceptor.async_accept(asio::make_strand(io), [this](beast::error_code error, asio::ip::tcp::socket socket) {
-      if (error == asio::error::operation_aborted || shared->stopping) return;
-      if (!error) begin(std::move(socket));
-      accept();
-    });
+    acceptor.async_accept(asio::make_strand(io),
+                          [this](beast::error_code error, asio::ip::tcp::socket socket) {
+                            if (error == asio::error::operation_aborted || shared->stopping) return;
+                            if (!error) begin(std::move(socket));
+                            accept();
+                          });
   }
 
   void begin(asio::ip::tcp::socket socket) {
     beast::error_code ignored;
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-    if (tls) start(std::make_shared<Session<TlsStream>>(TlsStream(beast::tcp_stream(std::move(socket)), *tls), shared));
-    else start(std::make_shared<Session<PlainStream>>(PlainStream(std::move(socket)), shared));
+    if (tls)
+      start(std::make_shared<Session<TlsStream>>(
+          TlsStream(beast::tcp_stream(std::move(socket)), *tls), shared));
+    else
+      start(std::make_shared<Session<PlainStream>>(PlainStream(std::move(socket)), shared));
   }
 
   template <typename SessionType>
@@ -297,7 +351,8 @@ struct Server::State {
   std::vector<std::thread> threads;
 };
 
-Server::Server(const World& world, ServerOptions options, Handler handler) : state_(std::make_unique<State>(world, std::move(options), std::move(handler))) {
+Server::Server(const World& world, ServerOptions options, Handler handler)
+    : state_(std::make_unique<State>(world, std::move(options), std::move(handler))) {
   state_->listen();
 }
 Server::~Server() { stop(); }

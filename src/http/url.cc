@@ -58,8 +58,8 @@ std::optional<std::vector<Header>> parse_query(std::string_view text) {
     if (pair.empty()) continue;
     const std::size_t equals = std::min(pair.find('='), pair.size());
     std::optional<std::string> name = percent_decode(pair.substr(0, equals), Plus::means_space);
-    std::optional<std::string> value = percent_decode(
-        pair.substr(std::min(equals + 1, pair.size())), Plus::means_space);
+    std::optional<std::string> value =
+        percent_decode(pair.substr(std::min(equals + 1, pair.size())), Plus::means_space);
     if (!name || !value) return std::nullopt;
     pairs.push_back({std::move(*name), std::move(*value)});
   }
@@ -93,8 +93,9 @@ Result<std::uint16_t> parse_port(std::string_view digits) {
 }
 
 bool is_host(std::string_view host) {
-  return !host.empty() && host.size() <= kHostOctetsMax &&
-         std::ranges::all_of(host, [](char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '.'; });
+  return !host.empty() && host.size() <= kHostOctetsMax && std::ranges::all_of(host, [](char c) {
+    return is_digit(c) || is_letter(c) || c == '-' || c == '.';
+  });
 }
 bool is_ipv6_text(std::string_view host) {
   return host.size() >= 2 && host.size() <= 45 && host.find(':') != std::string_view::npos &&

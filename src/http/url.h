@@ -1,6 +1,7 @@
-// What a URL carries, taken apart and put together: request targets, percent escapes, query pairs, base URLs.
-// Decoding is strict and never normalises: "//" and ".." stay as the sender wrote them, for whoever maps paths to judge.
-// Source: RFC 3986 2.1 and 3.2, RFC 9112 3.2, application/x-www-form-urlencoded of the WHATWG URL standard for "+".
+// What a URL carries, taken apart and put together: request targets, percent escapes, query pairs,
+// base URLs. Decoding is strict and never normalises: "//" and ".." stay as the sender wrote them,
+// for whoever maps paths to judge. Source: RFC 3986 2.1 and 3.2, RFC 9112 3.2,
+// application/x-www-form-urlencoded of the WHATWG URL standard for "+".
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -20,7 +21,8 @@ struct Target {
 
 enum class Plus { kept, means_space };
 
-// Nothing when an escape is cut short, is not hexadecimal or yields NUL (which would end a C string early).
+// Nothing when an escape is cut short, is not hexadecimal or yields NUL (which would end a C string
+// early).
 std::optional<std::string> percent_decode(std::string_view text, Plus plus);
 
 // Origin form ("/path?query") and absolute form ("http://host/path"); nothing for anything else.

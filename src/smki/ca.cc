@@ -70,7 +70,7 @@ struct CertificationAuthority::State {
   Workers& workers;
   Environment environment;
   std::map<std::string, Signer, std::less<>> signers;  // by profile id of the issuing authority
-  Bytes cursor;  // chunks before it are done
+  Bytes cursor;                                        // chunks before it are done
 
   // The oldest chunk of authorised rows.
   std::optional<std::pair<Bytes, Work>> next_work() {
@@ -82,7 +82,8 @@ struct CertificationAuthority::State {
     return found;
   }
 
-  Result<Row> prepare(const AuthorisedRow& authorised, const CertificateSerial& serial, UtcTime not_before) const {
+  Result<Row> prepare(const AuthorisedRow& authorised, const CertificateSerial& serial,
+                      UtcTime not_before) const {
     TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(authorised.request));
     TRY_ASSIGN(Asked asked, read_request(request));
     CHECK(asked.profile->id == authorised.profile);
@@ -105,7 +106,8 @@ struct CertificationAuthority::State {
 
   // Builds the octets of every row that has a serial.
   std::vector<Row> prepare_all(const Work& work, const Intent& intent) const {
-    std::map<std::uint32_t, CertificateSerial> serials(intent.serials.begin(), intent.serials.end());
+    std::map<std::uint32_t, CertificateSerial> serials(intent.serials.begin(),
+                                                       intent.serials.end());
     std::vector<const AuthorisedRow*> wanted;
     for (const AuthorisedRow& row : work.rows) {
       if (serials.contains(row.row)) wanted.push_back(&row);
@@ -121,21 +123,26 @@ struct CertificationAuthority::State {
     return rows;
   }
 
-  // Makes the intent durable and reserves the keys. Rows whose key was certified meanwhile are refused here.
+  // Makes the intent durable and reserves the keys. Rows whose key was certified meanwhile are
+  // refused here.
   std::vector<Row> intend(const Bytes& chunk, const Work& work) {
     std::set<std::uint32_t> refused;
     for (;;) {
       Intent intent{world.now(), {}};
       for (const AuthorisedRow& row : work.rows) {
-        if (!refused.contains(row.row)) intent.serials.emplace_back(row.row, new_serial(world.random));
+        if (!refused.contains(row.row))
+          intent.serials.emplace_back(row.row, new_serial(world.random));
       }
       std::vector<Row> rows = prepare_all(work, intent);
       storage::Batch batch;
-      batch.require_absent(tables::intents, chunk, Refusal{"ca-race"_rule, "another process works on these rows"});
+      batch.require_absent(tables::intents, chunk,
+                           Refusal{"ca-race"_rule, "another process works on these rows"});
       batch.put(tables::intents, chunk, intent.record());
       for (const Row& row : rows) {
         const Bytes seen = key_seen_key(row.key);
-        batch.require_absent(tables::keys_seen, seen, Refusal{"csr-key-seen"_rule, "the public key is in a certificate already"});
+        batch.require_absent(
+            tables::keys_seen, seen,
+            Refusal{"csr-key-seen"_rule, "the public key is in a certificate already"});
         batch.put(tables::keys_seen, seen, {});
         batch.append(FactWriter(FactKind::certificate_intended, intent.not_before, work.trace)
                          .serial(row.serial)
@@ -149,7 +156,8 @@ struct CertificationAuthority::State {
       if (!refused.empty()) count_refused(batch, chunk, refused.size());
       const Result<std::uint64_t> committed = store.commit(std::move(batch));
       if (committed.ok()) return rows;
-      if (committed.refusal().rule != "csr-key-seen"_rule) throw Fault("another process issues from this store");
+      if (committed.refusal().rule != "csr-key-seen"_rule)
+        throw Fault("another process issues from this store");
       for (const Row& row : rows) {
         if (store.get(tables::keys_seen, key_seen_key(row.key))) refused.insert(row.number);
       }
@@ -157,7 +165,8 @@ struct CertificationAuthority::State {
   }
 
   void refuse(storage::Batch& batch, const Bytes& chunk, std::uint32_t row, TraceId trace) const {
-    batch.put(tables::batch_rows, row_key(batch_of(chunk), row), encode_refused("csr-key-seen", "the public key is in a certificate already"));
+    batch.put(tables::batch_rows, row_key(batch_of(chunk), row),
+              encode_refused("csr-key-seen", "the public key is in a certificate already"));
     batch.append(FactWriter(FactKind::row_refused, world.now(), trace)
                      .number(FactField::batch, batch_of(chunk))
                      .number(FactField::row, row)
@@ -176,8 +185,10 @@ struct CertificationAuthority::State {
     workers.parallel_for(rows.size(), 16, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) {
         Row& row = rows[i];
-        const Signer& signer = signers.find(find_certificate_profile(row.profile_id)->issuer)->second;
-        row.certificate = x509::assemble_certificate(row.tbs, signer.key->sign(crypto::sha256(row.tbs)));
+        const Signer& signer =
+            signers.find(find_certificate_profile(row.profile_id)->issuer)->second;
+        row.certificate =
+            x509::assemble_certificate(row.tbs, signer.key->sign(crypto::sha256(row.tbs)));
       }
     });
   }
@@ -205,20 +216,24 @@ struct CertificationAuthority::State {
   }
 };
 
-CertificationAuthority::CertificationAuthority(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CertificationAuthority::CertificationAuthority(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
 CertificationAuthority::~CertificationAuthority() = default;
 
-Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(const World& world, storage::Store& store, const crypto::KeyStore& keys,
-                                                                             Workers& workers, Environment environment) {
+Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(
+    const World& world, storage::Store& store, const crypto::KeyStore& keys, Workers& workers,
+    Environment environment) {
   TRY(claim_environment(store, environment));
   std::unique_ptr<State> state(new State{world, store, workers, environment, {}, {}});
   for (const CertificateProfile& profile : certificate_profiles()) {
     if (!profile.is_ca() || profile.issuer == profile.id) continue;
     std::optional<Authority> authority = find_authority(store, profile.id);
-    if (!authority) return Refusal{"ca-not-established"_rule, "there is no " + std::string(profile.id)};
+    if (!authority)
+      return Refusal{"ca-not-established"_rule, "there is no " + std::string(profile.id)};
     TRY_ASSIGN(crypto::KeyHandle key, keys.find(authority->key_label));
     if (key->public_point() != authority->certificate.key) {
-      return Refusal{"ca-key-mismatch"_rule, "the key " + authority->key_label + " is not the one of the certificate"};
+      return Refusal{"ca-key-mismatch"_rule,
+                     "the key " + authority->key_label + " is not the one of the certificate"};
     }
     state->signers.emplace(profile.id, Signer{std::move(*authority), std::move(key)});
   }
@@ -230,7 +245,8 @@ std::size_t CertificationAuthority::issue() {
   if (!next) return 0;
   const auto& [chunk, work] = *next;
   const std::optional<Bytes> unfinished = state_->store.get(tables::intents, chunk);
-  std::vector<Row> rows = unfinished ? state_->prepare_all(work, Intent::read(*unfinished)) : state_->intend(chunk, work);
+  std::vector<Row> rows = unfinished ? state_->prepare_all(work, Intent::read(*unfinished))
+                                     : state_->intend(chunk, work);
   state_->sign_all(rows);
   state_->record(chunk, rows, work.trace);
   state_->cursor = chunk;
@@ -251,7 +267,8 @@ std::optional<Issued> find_issued(const storage::Reader& reader, const Certifica
   std::optional<Issued> issued;
   reader.journal(RecordReader(*row).number(), [&](const storage::JournalEntry& entry) {
     const Result<FactView> fact = FactView::read(entry.fact);
-    const std::optional<BytesView> der = fact.ok() ? fact->find(FactField::certificate) : std::nullopt;
+    const std::optional<BytesView> der =
+        fact.ok() ? fact->find(FactField::certificate) : std::nullopt;
     if (!der) throw Fault("the journal has no certificate where the repository says");
     Result<x509::Certificate> certificate = x509::parse_certificate(*der);
     if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
@@ -263,17 +280,23 @@ std::optional<Issued> find_issued(const storage::Reader& reader, const Certifica
 
 }  // namespace
 
-Status CertificationAuthority::revoke(const CertificateSerial& serial, unsigned reason, std::string_view requester, TraceId trace) {
+Status CertificationAuthority::revoke(const CertificateSerial& serial, unsigned reason,
+                                      std::string_view requester, TraceId trace) {
   for (;;) {
     const std::optional<Issued> issued = find_issued(state_->store, serial);
-    if (!issued) return Refusal{"revoke-unknown-serial"_rule, "no certificate " + serial.hex() + " is published", "serial"};
+    if (!issued)
+      return Refusal{"revoke-unknown-serial"_rule,
+                     "no certificate " + serial.hex() + " is published", "serial"};
     const CertificateProfile* profile = find_certificate_profile(issued->profile);
     CHECK(profile != nullptr);
     if (profile->hierarchy == "device" && !profile->is_ca()) {
-      return Refusal{"revoke-device-certificate"_rule, serial.hex() + " is a Device Certificate", "serial"};
+      return Refusal{"revoke-device-certificate"_rule, serial.hex() + " is a Device Certificate",
+                     "serial"};
     }
     const auto signer = state_->signers.find(profile->issuer);
-    if (signer == state_->signers.end()) return Refusal{"revoke-needs-root"_rule, "a root key signs the list of " + std::string(profile->id), "serial"};
+    if (signer == state_->signers.end())
+      return Refusal{"revoke-needs-root"_rule,
+                     "a root key signs the list of " + std::string(profile->id), "serial"};
     const Authority& authority = signer->second.authority;
     Bytes key = authority.certificate.subject_key_id.value();
     append(key, serial.octets());
@@ -282,9 +305,18 @@ Status CertificationAuthority::revoke(const CertificateSerial& serial, unsigned 
     const Refusal already{"revoke-already"_rule, serial.hex() + " is on the list", "serial"};
     if (state_->store.get(tables::revocations, key)) return already;
     batch.require_absent(tables::revocations, key, already);
-    batch.put(tables::revocations, key, RecordWriter().number(static_cast<std::uint64_t>(now.unix_seconds())).number(reason).bytes());
-    batch.append(FactWriter(FactKind::certificate_revoked, now, trace).serial(serial).number(FactField::reason, reason).text(FactField::requester, requester).bytes());
-    add_revocation_list(batch, state_->store, authority, *signer->second.key, {{serial, now, reason}}, now, trace);
+    batch.put(tables::revocations, key,
+              RecordWriter()
+                  .number(static_cast<std::uint64_t>(now.unix_seconds()))
+                  .number(reason)
+                  .bytes());
+    batch.append(FactWriter(FactKind::certificate_revoked, now, trace)
+                     .serial(serial)
+                     .number(FactField::reason, reason)
+                     .text(FactField::requester, requester)
+                     .bytes());
+    add_revocation_list(batch, state_->store, authority, *signer->second.key,
+                        {{serial, now, reason}}, now, trace);
     const Result<std::uint64_t> committed = state_->store.commit(std::move(batch));
     if (committed.ok()) return {};
     if (committed.refusal().rule != "crl-number-race"_rule) return committed.refusal();
@@ -293,14 +325,16 @@ Status CertificationAuthority::revoke(const CertificateSerial& serial, unsigned 
 
 bool CertificationAuthority::keep_revocation_list_current() {
   const Signer& signer = state_->signers.find("issuing-oca")->second;
-  const std::optional<Bytes> latest = state_->store.get(tables::crls, signer.authority.certificate.subject_key_id.value());
+  const std::optional<Bytes> latest =
+      state_->store.get(tables::crls, signer.authority.certificate.subject_key_id.value());
   if (latest) {
     const Result<x509::Crl> crl = x509::parse_crl(*latest);
     const std::int64_t interval = static_cast<std::int64_t>(limit("crl_interval_hours")) * 3600;
     if (crl.ok() && state_->world.now() - crl->this_update < interval) return false;
   }
   storage::Batch batch;
-  add_revocation_list(batch, state_->store, signer.authority, *signer.key, {}, state_->world.now(), state_->world.new_trace());
+  add_revocation_list(batch, state_->store, signer.authority, *signer.key, {}, state_->world.now(),
+                      state_->world.new_trace());
   return state_->store.commit(std::move(batch)).ok();
 }
 

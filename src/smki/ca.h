@@ -1,9 +1,10 @@
-// The certification authorities: sign what the registration authority authorised, and revocation lists. Order of every issue:
-// intent durable (serial and digest of the exact octets), sign exactly those octets, certificate durable, then the repository
-// publishes. A crash between any two steps loses nothing and issues nothing twice: an intent found at start is signed again over
-// the same octets. Listens to nothing; takes work from the store. Sources: Appendices A, B; spec/smki.md 1.10-1.12.
-// Threads: one thread calls issue(); revoke and issue_revocation_lists from any.
-// Rules: ca-not-established, ca-environment, ca-key-mismatch, revoke-*.
+// The certification authorities: sign what the registration authority authorised, and revocation
+// lists. Order of every issue: intent durable (serial and digest of the exact octets), sign exactly
+// those octets, certificate durable, then the repository publishes. A crash between any two steps
+// loses nothing and issues nothing twice: an intent found at start is signed again over the same
+// octets. Listens to nothing; takes work from the store. Sources: Appendices A, B;
+// spec/smki.md 1.10-1.12. Threads: one thread calls issue(); revoke and issue_revocation_lists from
+// any. Rules: ca-not-established, ca-environment, ca-key-mismatch, revoke-*.
 #pragma once
 #include "base/parallel.h"
 #include "base/world.h"
@@ -15,17 +16,23 @@ namespace wattseal::smki {
 class CertificationAuthority {
  public:
   // Finds the issuing authorities that a ceremony established and their keys.
-  static Result<std::unique_ptr<CertificationAuthority>> open(const World& world, storage::Store& store, const crypto::KeyStore& keys,
-                                                              Workers& workers, Environment environment);
+  static Result<std::unique_ptr<CertificationAuthority>> open(const World& world,
+                                                              storage::Store& store,
+                                                              const crypto::KeyStore& keys,
+                                                              Workers& workers,
+                                                              Environment environment);
   ~CertificationAuthority();
 
-  // Issues one chunk of authorised rows (limit issue_chunk_rows). Returns how many rows got their result; 0 when nothing waits.
+  // Issues one chunk of authorised rows (limit issue_chunk_rows). Returns how many rows got their
+  // result; 0 when nothing waits.
   std::size_t issue();
 
-  // Organisation and CA certificates only. Refuses revoke-unknown-serial, revoke-device-certificate (¶53), revoke-already.
-  // A new revocation list is signed and published in the same act.
-  Status revoke(const CertificateSerial& serial, unsigned reason, std::string_view requester, TraceId trace);
-  // Signs a new CRL when the last one is older than limit crl_interval_hours; returns whether it did.
+  // Organisation and CA certificates only. Refuses revoke-unknown-serial, revoke-device-certificate
+  // (¶53), revoke-already. A new revocation list is signed and published in the same act.
+  Status revoke(const CertificateSerial& serial, unsigned reason, std::string_view requester,
+                TraceId trace);
+  // Signs a new CRL when the last one is older than limit crl_interval_hours; returns whether it
+  // did.
   bool keep_revocation_list_current();
 
   struct State;

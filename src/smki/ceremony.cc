@@ -19,9 +19,11 @@ Bytes public_key_info(const crypto::PublicPoint& point) {
   return info;
 }
 
-// ApexContingencyKey ::= SEQUENCE { wrapAlgorithm AlgorithmIdentifier, wrappedContinPubKey OCTET STRING }, RFC 5934 1.1.
-// The algorithm of the real hierarchy is not public (spec/smki.md 1.3, R-lo); AES-128-GCM is ours.
-Bytes wrap_contingency_key(const crypto::PublicPoint& contingency, BytesView symmetric, Random& random) {
+// ApexContingencyKey ::= SEQUENCE { wrapAlgorithm AlgorithmIdentifier, wrappedContinPubKey OCTET
+// STRING }, RFC 5934 1.1. The algorithm of the real hierarchy is not public (spec/smki.md 1.3,
+// R-lo); AES-128-GCM is ours.
+Bytes wrap_contingency_key(const crypto::PublicPoint& contingency, BytesView symmetric,
+                           Random& random) {
   crypto::Iv iv{};
   random.fill(iv);
   crypto::Key128 key{};
@@ -43,8 +45,13 @@ Bytes wrap_contingency_key(const crypto::PublicPoint& contingency, BytesView sym
 
 class Ceremony {
  public:
-  Ceremony(const World& world, storage::Store& store, crypto::KeyStore& keys, Environment environment)
-      : world_(world), store_(store), keys_(keys), environment_(environment), trace_(world.new_trace()) {}
+  Ceremony(const World& world, storage::Store& store, crypto::KeyStore& keys,
+           Environment environment)
+      : world_(world),
+        store_(store),
+        keys_(keys),
+        environment_(environment),
+        trace_(world.new_trace()) {}
 
   Result<CeremonyReport> run() {
     TRY(claim_environment(store_, environment_));
@@ -55,10 +62,13 @@ class Ceremony {
   }
 
  private:
-  // Roots stand before their issuing authorities in the table, so an issuer is there when it is needed.
+  // Roots stand before their issuing authorities in the table, so an issuer is there when it is
+  // needed.
   Status establish(const CertificateProfile& profile) {
     if (const std::optional<Authority> there = find_authority(store_, profile.id)) {
-      report_.authorities.push_back({std::string(profile.id), x509::name_text(there->certificate.subject), there->key_label, there->certificate.serial, false});
+      report_.authorities.push_back({std::string(profile.id),
+                                     x509::name_text(there->certificate.subject), there->key_label,
+                                     there->certificate.serial, false});
       return {};
     }
     const std::string label = label_of(profile, environment_);
@@ -84,14 +94,17 @@ class Ceremony {
   }
 
   Result<Bytes> make_contingency_key() {
-    const std::string label = environment_ == Environment::test ? "contingency.test" : "contingency.live";
+    const std::string label =
+        environment_ == Environment::test ? "contingency.test" : "contingency.live";
     TRY_ASSIGN(const crypto::KeyHandle contingency, crypto::find_or_generate(keys_, label));
     report_.contingency_symmetric_key.resize(16);
     world_.random.fill(report_.contingency_symmetric_key);
-    return wrap_contingency_key(contingency->public_point(), report_.contingency_symmetric_key, world_.random);
+    return wrap_contingency_key(contingency->public_point(), report_.contingency_symmetric_key,
+                                world_.random);
   }
 
-  Status sign_and_record(const CertificateProfile& profile, const ToBeSigned& what, const std::string& label, const crypto::PrivateKey& own,
+  Status sign_and_record(const CertificateProfile& profile, const ToBeSigned& what,
+                         const std::string& label, const crypto::PrivateKey& own,
                          const crypto::PrivateKey& issuer) {
     const UtcTime now = world_.now();
     const Bytes tbs = build_tbs(what);
@@ -108,7 +121,8 @@ class Ceremony {
     CHECK(certificate.ok());
     const Authority authority{&profile, std::move(*certificate), label};
     storage::Batch batch;
-    batch.require_absent(tables::authorities, as_bytes(profile.id), Refusal{"ceremony-race"_rule, "another ceremony made the authority"});
+    batch.require_absent(tables::authorities, as_bytes(profile.id),
+                         Refusal{"ceremony-race"_rule, "another ceremony made the authority"});
     batch.put(tables::authorities, as_bytes(profile.id), encode_authority(der, label));
     batch.append(FactWriter(FactKind::certificate_issued, now, trace_)
                      .serial(what.serial)
@@ -122,7 +136,9 @@ class Ceremony {
                      .bytes());
     add_revocation_list(batch, store_, authority, own, {}, now, trace_);
     TRY(store_.commit(std::move(batch)));
-    report_.authorities.push_back({std::string(profile.id), x509::name_text(authority.certificate.subject), label, what.serial, true});
+    report_.authorities.push_back({std::string(profile.id),
+                                   x509::name_text(authority.certificate.subject), label,
+                                   what.serial, true});
     return {};
   }
 
@@ -136,9 +152,11 @@ class Ceremony {
 
 }  // namespace
 
-Result<CeremonyReport> run_ceremony(const World& world, storage::Store& store, crypto::KeyStore& keys, Environment environment) {
+Result<CeremonyReport> run_ceremony(const World& world, storage::Store& store,
+                                    crypto::KeyStore& keys, Environment environment) {
   if (environment == Environment::live && keys.kind() != "pkcs11") {
-    return Refusal{"ceremony-live-key-store"_rule, "the key store is of kind " + std::string(keys.kind())};
+    return Refusal{"ceremony-live-key-store"_rule,
+                   "the key store is of kind " + std::string(keys.kind())};
   }
   return Ceremony(world, store, keys, environment).run();
 }

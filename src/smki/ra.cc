@@ -14,10 +14,12 @@ const Bytes kNextBatch = to_bytes(as_bytes("next_batch"));
 
 Bytes to_record(const Party& party) {
   std::string roles;
-  for (const UserRole role : party.user_roles) roles += (roles.empty() ? "" : "/") + std::string(code(role));
+  for (const UserRole role : party.user_roles)
+    roles += (roles.empty() ? "" : "/") + std::string(code(role));
   RecordWriter record;
   record.text(party.name).text(party.kind).text(roles);
-  for (const EuiRange& range : party.allotted) record.octets(range.first.octets()).octets(range.last.octets());
+  for (const EuiRange& range : party.allotted)
+    record.octets(range.first.octets()).octets(range.last.octets());
   return record.bytes();
 }
 
@@ -25,7 +27,8 @@ std::vector<UserRole> read_roles(std::string_view list) {
   std::vector<UserRole> roles;
   while (!list.empty()) {
     const std::size_t slash = list.find('/');
-    if (const std::optional<UserRole> role = user_role(list.substr(0, slash))) roles.push_back(*role);
+    if (const std::optional<UserRole> role = user_role(list.substr(0, slash)))
+      roles.push_back(*role);
     list = slash == std::string_view::npos ? std::string_view{} : list.substr(slash + 1);
   }
   return roles;
@@ -52,7 +55,13 @@ struct Decisions {
   std::uint32_t rows = 0, decided = 0, refused = 0;
 
   Bytes record() const {
-    return RecordWriter().octets(subscriber.octets()).octets(trace.octets()).number(rows).number(decided).number(refused).bytes();
+    return RecordWriter()
+        .octets(subscriber.octets())
+        .octets(trace.octets())
+        .number(rows)
+        .number(decided)
+        .number(refused)
+        .bytes();
   }
   static Decisions read(BytesView octets) {
     RecordReader record(octets);
@@ -73,14 +82,22 @@ struct Decisions {
 // Whether the subscriber may have this certificate. Source: L3; spec/smki.md 4.2.
 Status check_eligible(const Party& party, const Asked& asked) {
   const Eui64 eui = asked.subject.eui.value();
-  const bool allotted = std::ranges::any_of(party.allotted, [&](const EuiRange& range) { return range.contains(eui); });
-  if (!allotted) return Refusal{"csr-eui-not-allotted"_rule, eui.text() + " is outside the ranges of " + party.id.text(), "subject"};
+  const bool allotted = std::ranges::any_of(
+      party.allotted, [&](const EuiRange& range) { return range.contains(eui); });
+  if (!allotted)
+    return Refusal{"csr-eui-not-allotted"_rule,
+                   eui.text() + " is outside the ranges of " + party.id.text(), "subject"};
   const std::string role = asked.subject.role ? ou_text(*asked.subject.role) : "-";
-  const bool eligible = std::ranges::any_of(certificate_eligibility(), [&](const EligibilityRow& row) {
-    return row.party_kind == party.kind && row.profile == asked.profile->id && row.remote_party_role == role;
-  });
+  const bool eligible =
+      std::ranges::any_of(certificate_eligibility(), [&](const EligibilityRow& row) {
+        return row.party_kind == party.kind && row.profile == asked.profile->id &&
+               row.remote_party_role == role;
+      });
   if (!eligible) {
-    return Refusal{"csr-not-eligible"_rule, "no row for a " + party.kind + " and " + std::string(asked.profile->id) + " with role " + role, "subject"};
+    return Refusal{"csr-not-eligible"_rule,
+                   "no row for a " + party.kind + " and " + std::string(asked.profile->id) +
+                       " with role " + role,
+                   "subject"};
   }
   return {};
 }
@@ -101,10 +118,13 @@ Result<Decision> judge(BytesView der, const Party& party, const storage::Reader&
   decision.profile = std::string(asked.profile->id);
   decision.key = key_seen_key(request.key);
   if (reader.get(tables::keys_seen, decision.key)) {
-    return Refusal{"csr-key-seen"_rule, "the public key is in a certificate already", "subjectPublicKeyInfo"};
+    return Refusal{"csr-key-seen"_rule, "the public key is in a certificate already",
+                   "subjectPublicKeyInfo"};
   }
   // Last, because it costs more than all the rest together.
-  if (!x509::proves_possession(request)) return Refusal{"csr-possession"_rule, "the signature does not verify under the requested key", "signature"};
+  if (!x509::proves_possession(request))
+    return Refusal{"csr-possession"_rule, "the signature does not verify under the requested key",
+                   "signature"};
   return decision;
 }
 
@@ -125,13 +145,16 @@ Waiting waiting_rows(const storage::Reader& reader, BytesView from, std::size_t 
   return waiting;
 }
 
-std::vector<Decision> judge_all(Workers& workers, const Waiting& waiting, const Party& subscriber, const storage::Reader& reader) {
+std::vector<Decision> judge_all(Workers& workers, const Waiting& waiting, const Party& subscriber,
+                                const storage::Reader& reader) {
   std::vector<Decision> judged(waiting.rows.size());
   workers.parallel_for(judged.size(), 32, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       Result<Decision> result = judge(waiting.rows[i].second, subscriber, reader);
-      if (result.ok()) judged[i] = std::move(*result);
-      else judged[i].refusal = result.refusal();
+      if (result.ok())
+        judged[i] = std::move(*result);
+      else
+        judged[i].refusal = result.refusal();
       judged[i].row = waiting.rows[i].first;
     }
   });
@@ -145,17 +168,24 @@ std::string_view text(RowState state) {
   return kTexts[static_cast<std::size_t>(state)];
 }
 
-RegistrationAuthority::RegistrationAuthority(const World& world, storage::Store& store, Workers& workers)
+RegistrationAuthority::RegistrationAuthority(const World& world, storage::Store& store,
+                                             Workers& workers)
     : world_(world), store_(store), workers_(workers) {}
 
 Status RegistrationAuthority::register_party(const Party& party, TraceId trace) {
-  const bool known_kind = std::ranges::any_of(certificate_eligibility(), [&](const EligibilityRow& row) { return row.party_kind == party.kind; });
-  if (!known_kind) return Refusal{"ra-party-kind"_rule, "'" + party.kind + "' is no kind of party", "kind"};
+  const bool known_kind =
+      std::ranges::any_of(certificate_eligibility(),
+                          [&](const EligibilityRow& row) { return row.party_kind == party.kind; });
+  if (!known_kind)
+    return Refusal{"ra-party-kind"_rule, "'" + party.kind + "' is no kind of party", "kind"};
   storage::Batch batch;
   batch.put(tables::parties, party.id.octets(), to_record(party));
   FactWriter fact(FactKind::party_registered, world_.now(), trace);
-  fact.eui(FactField::party, party.id).text(FactField::name, party.name).text(FactField::roles, party.kind);
-  for (const EuiRange& range : party.allotted) fact.eui(FactField::range_first, range.first).eui(FactField::range_last, range.last);
+  fact.eui(FactField::party, party.id)
+      .text(FactField::name, party.name)
+      .text(FactField::roles, party.kind);
+  for (const EuiRange& range : party.allotted)
+    fact.eui(FactField::range_first, range.first).eui(FactField::range_last, range.last);
   batch.append(fact.bytes());
   TRY(store_.commit(std::move(batch)));
   return {};
@@ -163,7 +193,8 @@ Status RegistrationAuthority::register_party(const Party& party, TraceId trace) 
 
 Result<Party> RegistrationAuthority::party(Eui64 id) const {
   const std::optional<Bytes> record = store_.get(tables::parties, id.octets());
-  if (!record) return Refusal{"ra-unknown-subscriber"_rule, id.text() + " is not registered", "subscriber"};
+  if (!record)
+    return Refusal{"ra-unknown-subscriber"_rule, id.text() + " is not registered", "subscriber"};
   return to_party(id, *record);
 }
 
@@ -178,14 +209,18 @@ std::vector<Party> RegistrationAuthority::parties() const {
 
 Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
   TRY(party(submission.subscriber));
-  if (submission.requests.empty()) return Refusal{"ra-batch-empty"_rule, "the submission holds no request"};
+  if (submission.requests.empty())
+    return Refusal{"ra-batch-empty"_rule, "the submission holds no request"};
   if (submission.requests.size() > limit("batch_rows_max")) {
-    return Refusal{"ra-batch-too-large"_rule, std::to_string(submission.requests.size()) + " requests in one submission"};
+    return Refusal{"ra-batch-too-large"_rule,
+                   std::to_string(submission.requests.size()) + " requests in one submission"};
   }
   Bytes digests;  // of each request, so that the submission's digest fixes the rows' boundaries too
   for (std::size_t row = 0; row < submission.requests.size(); ++row) {
     const Bytes& request = submission.requests[row];
-    if (request.size() > limit("csr_octets_max")) return Refusal{"csr-too-large"_rule, std::to_string(request.size()) + " octets", "row " + std::to_string(row)};
+    if (request.size() > limit("csr_octets_max"))
+      return Refusal{"csr-too-large"_rule, std::to_string(request.size()) + " octets",
+                     "row " + std::to_string(row)};
     append(digests, crypto::sha256(request));
   }
   const crypto::Digest digest = crypto::sha256(digests);
@@ -193,7 +228,8 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
   append(submission_key, digest);
 
   for (;;) {
-    if (const std::optional<Bytes> earlier = store_.get(tables::submissions, submission_key)) return RecordReader(*earlier).number();
+    if (const std::optional<Bytes> earlier = store_.get(tables::submissions, submission_key))
+      return RecordReader(*earlier).number();
     const std::optional<Bytes> next = store_.get(tables::meta, kNextBatch);
     const BatchId id = next ? RecordReader(*next).number() : 1;
     storage::Batch batch;
@@ -207,9 +243,11 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
     batch.put(tables::meta, kNextBatch, encode_count(id + 1));
     batch.put(tables::submissions, submission_key, encode_count(id));
     for (std::size_t row = 0; row < submission.requests.size(); ++row) {
-      batch.put(tables::batch_requests, row_key(id, static_cast<std::uint32_t>(row)), submission.requests[row]);
+      batch.put(tables::batch_requests, row_key(id, static_cast<std::uint32_t>(row)),
+                submission.requests[row]);
     }
-    Decisions decisions{submission.subscriber, submission.trace, static_cast<std::uint32_t>(submission.requests.size()), 0, 0};
+    Decisions decisions{submission.subscriber, submission.trace,
+                        static_cast<std::uint32_t>(submission.requests.size()), 0, 0};
     batch.put(tables::batches, part_key(id, kDecisions), decisions.record());
     batch.append(FactWriter(FactKind::batch_submitted, world_.now(), submission.trace)
                      .number(FactField::batch, id)
@@ -236,11 +274,13 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
   const UtcTime now = world_.now();
   storage::Batch batch;
   std::vector<AuthorisedRow> authorised;
-  std::set<Bytes> keys;  // the same key twice in one chunk; over chunks the CA's own precondition finds it
+  std::set<Bytes>
+      keys;  // the same key twice in one chunk; over chunks the CA's own precondition finds it
   for (std::size_t i = 0; i < judged.size(); ++i) {
     Decision& decision = judged[i];
     if (!decision.refusal && !keys.insert(decision.key).second) {
-      decision.refusal = Refusal{"csr-key-seen"_rule, "the public key is requested twice", "subjectPublicKeyInfo"};
+      decision.refusal =
+          Refusal{"csr-key-seen"_rule, "the public key is requested twice", "subjectPublicKeyInfo"};
     }
     batch.erase(tables::batch_requests, row_key(waiting.batch, decision.row));
     if (!decision.refusal) {
@@ -248,7 +288,8 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
       continue;
     }
     ++decisions.refused;
-    batch.put(tables::batch_rows, row_key(waiting.batch, decision.row), encode_refused(decision.refusal->rule.text(), decision.refusal->detail));
+    batch.put(tables::batch_rows, row_key(waiting.batch, decision.row),
+              encode_refused(decision.refusal->rule.text(), decision.refusal->detail));
     batch.append(FactWriter(FactKind::row_refused, now, decisions.trace)
                      .number(FactField::batch, waiting.batch)
                      .number(FactField::row, decision.row)
@@ -256,7 +297,8 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
                      .bytes());
   }
   decisions.decided += static_cast<std::uint32_t>(judged.size());
-  batch.require_value(tables::batches, decisions_key, *record, Refusal{"ra-decision-race"_rule, "another process decided these rows"});
+  batch.require_value(tables::batches, decisions_key, *record,
+                      Refusal{"ra-decision-race"_rule, "another process decided these rows"});
   batch.put(tables::batches, decisions_key, decisions.record());
   if (!authorised.empty()) {
     const std::uint32_t first = authorised.front().row;
@@ -281,44 +323,54 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
 Result<BatchStatus> RegistrationAuthority::status(BatchId batch) const {
   const std::unique_ptr<storage::Reader> view = store_.snapshot();
   const std::optional<Bytes> record = view->get(tables::batches, part_key(batch, kDecisions));
-  if (!record) return Refusal{"ra-unknown-batch"_rule, "there is no batch " + std::to_string(batch), "batch"};
+  if (!record)
+    return Refusal{"ra-unknown-batch"_rule, "there is no batch " + std::to_string(batch), "batch"};
   const Decisions decisions = Decisions::read(*record);
-  BatchStatus status{batch, decisions.subscriber, decisions.rows, decisions.decided, decisions.refused, 0, 0};
+  BatchStatus status{
+      batch, decisions.subscriber, decisions.rows, decisions.decided, decisions.refused, 0, 0};
   const std::optional<Bytes> issued = view->get(tables::batches, part_key(batch, kIssued));
   if (issued) {
     RecordReader counts(*issued);
     status.issued = static_cast<std::uint32_t>(counts.number());
-    status.refused += static_cast<std::uint32_t>(counts.number());  // by the CA: a key certified meanwhile
+    status.refused +=
+        static_cast<std::uint32_t>(counts.number());  // by the CA: a key certified meanwhile
   }
-  status.published = static_cast<std::uint32_t>(read_count(*view, tables::batches, part_key(batch, kPublished)));
+  status.published =
+      static_cast<std::uint32_t>(read_count(*view, tables::batches, part_key(batch, kPublished)));
   return status;
 }
 
-std::vector<RowResult> RegistrationAuthority::results(BatchId batch, std::uint32_t from, std::uint32_t rows_max) const {
+std::vector<RowResult> RegistrationAuthority::results(BatchId batch, std::uint32_t from,
+                                                      std::uint32_t rows_max) const {
   const std::unique_ptr<storage::Reader> view = store_.snapshot();
   std::vector<RowResult> results;
   const std::optional<Bytes> record = view->get(tables::batches, part_key(batch, kDecisions));
   if (!record) return results;
   const Decisions decisions = Decisions::read(*record);
-  const std::uint32_t end = static_cast<std::uint32_t>(std::min<std::uint64_t>(decisions.rows, std::uint64_t{from} + rows_max));
+  const std::uint32_t end = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(decisions.rows, std::uint64_t{from} + rows_max));
   for (std::uint32_t row = from; row < end; ++row) {
-    results.push_back({row, row < decisions.decided ? RowState::authorised : RowState::waiting, {}, {}, {}});
+    results.push_back(
+        {row, row < decisions.decided ? RowState::authorised : RowState::waiting, {}, {}, {}});
   }
-  view->scan(tables::batch_rows, row_key(batch, from), row_key(batch, end), [&](BytesView key, BytesView value) {
-    RowResult& result = results[row_of(key) - from];
-    RecordReader outcome(value);
-    result.state = static_cast<RowState>(outcome.number());
-    if (result.state == RowState::refused) {
-      result.rule = outcome.text();
-      result.detail = outcome.text();
-    } else {
-      const Result<CertificateSerial> serial = CertificateSerial::from_octets(outcome.octets());
-      CHECK(serial.ok());
-      result.serial = *serial;
-      if (view->get(tables::certificates, serial->octets())) result.state = RowState::published;
-    }
-    return true;
-  });
+  view->scan(tables::batch_rows, row_key(batch, from), row_key(batch, end),
+             [&](BytesView key, BytesView value) {
+               RowResult& result = results[row_of(key) - from];
+               RecordReader outcome(value);
+               result.state = static_cast<RowState>(outcome.number());
+               if (result.state == RowState::refused) {
+                 result.rule = outcome.text();
+                 result.detail = outcome.text();
+               } else {
+                 const Result<CertificateSerial> serial =
+                     CertificateSerial::from_octets(outcome.octets());
+                 CHECK(serial.ok());
+                 result.serial = *serial;
+                 if (view->get(tables::certificates, serial->octets()))
+                   result.state = RowState::published;
+               }
+               return true;
+             });
   return results;
 }
 

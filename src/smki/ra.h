@@ -1,8 +1,9 @@
-// The registration authority decides who may have which certificate. It checks each signing request (structure, possession,
-// profile, eligibility, key) and authorises it or refuses it by name; it never sees a CA key. A submission is durable when
-// submit() returns and is decided row by row: a bad row harms no other. Restart-safe: decide() continues where it was.
-// Sources: L3, RAPP, ¶50, ¶54, ¶93; spec/smki.md 1.10, 3.2, 4. Rules: csr-*, ra-* in data/rules/smki.tsv.
-// Threads: submit, party, status and results from any thread; one thread calls decide().
+// The registration authority decides who may have which certificate. It checks each signing request
+// (structure, possession, profile, eligibility, key) and authorises it or refuses it by name; it
+// never sees a CA key. A submission is durable when submit() returns and is decided row by row: a
+// bad row harms no other. Restart-safe: decide() continues where it was. Sources: L3, RAPP, ¶50,
+// ¶54, ¶93; spec/smki.md 1.10, 3.2, 4. Rules: csr-*, ra-* in data/rules/smki.tsv. Threads: submit,
+// party, status and results from any thread; one thread calls decide().
 #pragma once
 #include "base/parallel.h"
 #include "base/world.h"
@@ -12,18 +13,21 @@
 namespace wattseal::smki {
 
 struct Party {
-  Eui64 id;          // the entity that submits
+  Eui64 id;  // the entity that submits
   std::string name;
-  std::string kind;  // as in data/certificate_eligibility.tsv: "supplier", "network-operator", "agent", "dcc", "manufacturer"
+  std::string kind;  // as in data/certificate_eligibility.tsv: "supplier", "network-operator",
+                     // "agent", "dcc", "manufacturer"
   std::vector<UserRole> user_roles;
-  std::vector<EuiRange> allotted;  // entities and devices it may subscribe for; organisations include their own id
+  std::vector<EuiRange>
+      allotted;  // entities and devices it may subscribe for; organisations include their own id
 };
 
 using BatchId = std::uint64_t;
 
 struct Submission {
   Eui64 subscriber;
-  std::vector<Bytes> requests;  // PKCS#10 DER; 1 is a single request, 2 to limit batch_rows_max a batched one
+  std::vector<Bytes>
+      requests;  // PKCS#10 DER; 1 is a single request, 2 to limit batch_rows_max a batched one
   TraceId trace;
 };
 
@@ -46,13 +50,15 @@ class RegistrationAuthority {
  public:
   RegistrationAuthority(const World& world, storage::Store& store, Workers& workers);
 
-  // Recorded by the registration authority's own act; replacing a party's record is allowed and journalled.
+  // Recorded by the registration authority's own act; replacing a party's record is allowed and
+  // journalled.
   Status register_party(const Party& party, TraceId trace);
   Result<Party> party(Eui64 id) const;  // refuses ra-unknown-subscriber
   std::vector<Party> parties() const;
 
-  // Refuses ra-unknown-subscriber, ra-batch-empty, ra-batch-too-large, csr-too-large; nothing is kept then. The same requests from
-  // the same subscriber give the same batch again (safe to repeat after a lost answer).
+  // Refuses ra-unknown-subscriber, ra-batch-empty, ra-batch-too-large, csr-too-large; nothing is
+  // kept then. The same requests from the same subscriber give the same batch again (safe to repeat
+  // after a lost answer).
   Result<BatchId> submit(const Submission& submission);
   // Decides up to `rows_max` waiting rows in order of submission. Returns how many.
   std::size_t decide(std::size_t rows_max);

@@ -12,7 +12,9 @@ Bytes row_key(BatchId batch, std::uint32_t row) {
 }
 
 BatchId batch_of(BytesView row_key) { return get_be(row_key.first(8)); }
-std::uint32_t row_of(BytesView row_key) { return static_cast<std::uint32_t>(get_be(row_key.subspan(8, 4))); }
+std::uint32_t row_of(BytesView row_key) {
+  return static_cast<std::uint32_t>(get_be(row_key.subspan(8, 4)));
+}
 
 Bytes part_key(BatchId batch, char part) {
   Bytes key;
@@ -29,7 +31,8 @@ Bytes key_seen_key(const crypto::PublicPoint& key) {
 Bytes encode_work(const std::vector<AuthorisedRow>& rows, TraceId trace) {
   RecordWriter record;
   record.octets(trace.octets());
-  for (const AuthorisedRow& row : rows) record.number(row.row).text(row.profile).octets(row.request);
+  for (const AuthorisedRow& row : rows)
+    record.number(row.row).text(row.profile).octets(row.request);
   return record.bytes();
 }
 
@@ -52,11 +55,18 @@ Work decode_work(BytesView octets) {
 }
 
 Bytes encode_refused(std::string_view rule, std::string_view detail) {
-  return RecordWriter().number(static_cast<std::uint64_t>(RowState::refused)).text(rule).text(detail).bytes();
+  return RecordWriter()
+      .number(static_cast<std::uint64_t>(RowState::refused))
+      .text(rule)
+      .text(detail)
+      .bytes();
 }
 
 Bytes encode_issued(const CertificateSerial& serial) {
-  return RecordWriter().number(static_cast<std::uint64_t>(RowState::issued)).octets(serial.octets()).bytes();
+  return RecordWriter()
+      .number(static_cast<std::uint64_t>(RowState::issued))
+      .octets(serial.octets())
+      .bytes();
 }
 
 std::uint64_t read_count(const storage::Reader& reader, storage::Table table, BytesView key) {

@@ -1,4 +1,5 @@
-// Keys and values of the tables that the registration authority and the certification authorities share. Private to smki.
+// Keys and values of the tables that the registration authority and the certification authorities
+// share. Private to smki.
 #pragma once
 #include "smki/ra.h"
 #include "terms/facts.h"
@@ -6,13 +7,14 @@
 
 namespace wattseal::smki {
 
-Bytes row_key(BatchId batch, std::uint32_t row);   // batch(8) row(4)
+Bytes row_key(BatchId batch, std::uint32_t row);  // batch(8) row(4)
 BatchId batch_of(BytesView row_key);
 std::uint32_t row_of(BytesView row_key);
-Bytes part_key(BatchId batch, char part);          // batch(8) part(1)
+Bytes part_key(BatchId batch, char part);  // batch(8) part(1)
 Bytes key_seen_key(const crypto::PublicPoint& key);
 
-// Rows that the registration authority authorised, handed to the certification authority as one chunk of one batch.
+// Rows that the registration authority authorised, handed to the certification authority as one
+// chunk of one batch.
 struct AuthorisedRow {
   std::uint32_t row = 0;
   std::string profile;

@@ -9,7 +9,7 @@ namespace wattseal::smki {
 namespace {
 
 constexpr char kPublished = 'p';
-const Bytes kCursor = to_bytes(as_bytes("repository_cursor"));    // next journal sequence to look at
+const Bytes kCursor = to_bytes(as_bytes("repository_cursor"));  // next journal sequence to look at
 const Bytes kCount = to_bytes(as_bytes("repository_published"));  // certificates visible
 constexpr std::size_t kCertificatesPerStep = 2048;
 
@@ -26,8 +26,10 @@ Entry read_entry(const storage::Reader& reader, std::uint64_t sequence) {
   std::optional<Entry> found;
   reader.journal(sequence, [&](const storage::JournalEntry& entry) {
     const Result<FactView> fact = FactView::read(entry.fact);
-    if (!fact.ok() || fact->kind() != FactKind::certificate_issued) throw Fault("the journal has no certificate where the repository says");
-    Result<x509::Certificate> certificate = x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
+    if (!fact.ok() || fact->kind() != FactKind::certificate_issued)
+      throw Fault("the journal has no certificate where the repository says");
+    Result<x509::Certificate> certificate =
+        x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
     if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
     found = Entry{sequence, std::string(fact->text(FactField::profile)), std::move(*certificate)};
     return false;
@@ -50,7 +52,9 @@ Bytes subject_prefix(Eui64 eui, Kind kind, KeyUse use, std::optional<RemoteParty
 }
 
 Bytes subject_key(const Identity& identity, UtcTime not_before, std::uint64_t sequence) {
-  Bytes key = subject_prefix(identity.subject.eui.value(), identity.device ? Kind::device : Kind::organisation, identity.use, identity.subject.role);
+  Bytes key = subject_prefix(identity.subject.eui.value(),
+                             identity.device ? Kind::device : Kind::organisation, identity.use,
+                             identity.subject.role);
   put_be(key, static_cast<std::uint64_t>(not_before.unix_seconds()));
   put_be(key, sequence);
   return key;
@@ -58,16 +62,18 @@ Bytes subject_key(const Identity& identity, UtcTime not_before, std::uint64_t se
 
 std::optional<CertificateSerial> newest(const storage::Reader& reader, const Bytes& prefix) {
   std::optional<CertificateSerial> serial;
-  reader.scan_backwards(tables::by_subject, prefix, storage::prefix_end(prefix), [&](BytesView, BytesView value) {
-    const Result<CertificateSerial> stored = CertificateSerial::from_octets(value);
-    if (stored.ok()) serial = *stored;
-    return false;
-  });
+  reader.scan_backwards(
+      tables::by_subject, prefix, storage::prefix_end(prefix), [&](BytesView, BytesView value) {
+        const Result<CertificateSerial> stored = CertificateSerial::from_octets(value);
+        if (stored.ok()) serial = *stored;
+        return false;
+      });
   return serial;
 }
 
 // A Device Certificate is never revoked; an older one is no longer in use. Source: ¶53.
-CertificateStatus status_of(const storage::Reader& reader, const x509::Certificate& certificate, const std::optional<Identity>& identity, UtcTime now) {
+CertificateStatus status_of(const storage::Reader& reader, const x509::Certificate& certificate,
+                            const std::optional<Identity>& identity, UtcTime now) {
   if (certificate.authority_key_id) {
     Bytes key = *certificate.authority_key_id;
     append(key, certificate.serial.octets());
@@ -76,7 +82,8 @@ CertificateStatus status_of(const storage::Reader& reader, const x509::Certifica
   if (now > certificate.not_after) return CertificateStatus::expired;
   if (now < certificate.not_before) return CertificateStatus::pending;
   if (identity && identity->device) {
-    const Bytes prefix = subject_prefix(identity->subject.eui.value(), Kind::device, identity->use, std::nullopt);
+    const Bytes prefix =
+        subject_prefix(identity->subject.eui.value(), Kind::device, identity->use, std::nullopt);
     if (newest(reader, prefix) != certificate.serial) return CertificateStatus::not_in_use;
   }
   return CertificateStatus::in_use;
@@ -101,12 +108,14 @@ PublishedCertificate present(const storage::Reader& reader, Entry entry, UtcTime
   return published;
 }
 
-std::vector<PublishedCertificate> list(const storage::Reader& reader, const Bytes& prefix, UtcTime now) {
+std::vector<PublishedCertificate> list(const storage::Reader& reader, const Bytes& prefix,
+                                       UtcTime now) {
   std::vector<PublishedCertificate> found;
-  reader.scan_backwards(tables::by_subject, prefix, storage::prefix_end(prefix), [&](BytesView key, BytesView) {
-    found.push_back(present(reader, read_entry(reader, get_be(key.last(8))), now));
-    return found.size() < limit("search_results_max");
-  });
+  reader.scan_backwards(
+      tables::by_subject, prefix, storage::prefix_end(prefix), [&](BytesView key, BytesView) {
+        found.push_back(present(reader, read_entry(reader, get_be(key.last(8))), now));
+        return found.size() < limit("search_results_max");
+      });
   // The key orders by use and role first; people want the newest first.
   std::ranges::stable_sort(found, [](const PublishedCertificate& a, const PublishedCertificate& b) {
     return std::pair(a.not_before, a.issued_sequence) > std::pair(b.not_before, b.issued_sequence);
@@ -123,17 +132,21 @@ struct Found {
   x509::Certificate certificate;
 };
 
-// At most kCertificatesPerStep issue facts from journal sequence `from` on; `next` is where to look afterwards.
-std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t from, std::uint64_t& next) {
+// At most kCertificatesPerStep issue facts from journal sequence `from` on; `next` is where to look
+// afterwards.
+std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t from,
+                                std::uint64_t& next) {
   std::vector<Found> found;
   next = from;
   reader.journal(from, [&](const storage::JournalEntry& entry) {
     next = entry.sequence + 1;
     const Result<FactView> fact = FactView::read(entry.fact);
     if (fact.ok() && fact->kind() == FactKind::certificate_issued) {
-      Result<x509::Certificate> certificate = x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
+      Result<x509::Certificate> certificate =
+          x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
       if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
-      found.push_back({entry.sequence, fact->trace(), fact->number(FactField::batch), std::move(*certificate)});
+      found.push_back(
+          {entry.sequence, fact->trace(), fact->number(FactField::batch), std::move(*certificate)});
     }
     return found.size() < kCertificatesPerStep;
   });
@@ -143,7 +156,10 @@ std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t fro
 void index(storage::Batch& batch, const Found& found) {
   batch.put(tables::certificates, found.certificate.serial.octets(), encode_count(found.sequence));
   const Result<Identity> identity = read_identity(found.certificate);
-  if (identity.ok()) batch.put(tables::by_subject, subject_key(*identity, found.certificate.not_before, found.sequence), found.certificate.serial.octets());
+  if (identity.ok())
+    batch.put(tables::by_subject,
+              subject_key(*identity, found.certificate.not_before, found.sequence),
+              found.certificate.serial.octets());
 }
 
 }  // namespace
@@ -192,13 +208,16 @@ std::vector<PublishedCertificate> Repository::by_organisation(Eui64 entity) cons
   return list(store_, subject_prefix(entity, Kind::organisation), world_.now());
 }
 
-Result<PublishedCertificate> Repository::latest(Eui64 eui, KeyUse use, std::optional<RemotePartyRole> role) const {
-  const std::optional<CertificateSerial> serial = newest(store_, subject_prefix(eui, role ? Kind::organisation : Kind::device, use, role));
+Result<PublishedCertificate> Repository::latest(Eui64 eui, KeyUse use,
+                                                std::optional<RemotePartyRole> role) const {
+  const std::optional<CertificateSerial> serial =
+      newest(store_, subject_prefix(eui, role ? Kind::organisation : Kind::device, use, role));
   if (!serial) return not_found("no " + std::string(text(use)) + " certificate for " + eui.text());
   return by_serial(*serial);
 }
 
-Result<PublishedCertificate> Repository::by_issuer_serial(std::string_view issuer, const CertificateSerial& serial) const {
+Result<PublishedCertificate> Repository::by_issuer_serial(std::string_view issuer,
+                                                          const CertificateSerial& serial) const {
   TRY_ASSIGN(PublishedCertificate found, by_serial(serial));
   const Result<x509::Certificate> certificate = x509::parse_certificate(found.der);
   CHECK(certificate.ok());
@@ -214,7 +233,8 @@ std::vector<PublishedCertificate> Repository::authorities() const {
     if (!profile.is_ca()) continue;
     const std::optional<Bytes> record = store_.get(tables::authorities, as_bytes(profile.id));
     if (!record) continue;
-    const Result<x509::Certificate> certificate = x509::parse_certificate(RecordReader(*record).octets());
+    const Result<x509::Certificate> certificate =
+        x509::parse_certificate(RecordReader(*record).octets());
     if (!certificate.ok()) throw Fault("the stored certificate of an authority does not parse");
     const Result<PublishedCertificate> published = by_serial(certificate->serial);
     if (published.ok()) found.push_back(*published);

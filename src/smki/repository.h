@@ -1,7 +1,9 @@
-// The SMKI repository: publishes what the authorities issued and answers anyone's questions about it. Never issues. Publication is
-// the last step of a certificate's life; what is found here has its intent and issue facts in the journal before it.
-// Sources: L5, L6, ¶53, ¶62-66; spec/smki.md 3.5 (requests and replies that existing clients use), 3.6.
-// Threads: one thread calls publish(); everything else from any. Rules: repository-not-found, repository-query, eui-malformed, …
+// The SMKI repository: publishes what the authorities issued and answers anyone's questions about
+// it. Never issues. Publication is the last step of a certificate's life; what is found here has
+// its intent and issue facts in the journal before it. Sources: L5, L6, ¶53, ¶62-66;
+// spec/smki.md 3.5 (requests and replies that existing clients use), 3.6. Threads: one thread calls
+// publish(); everything else from any. Rules: repository-not-found, repository-query,
+// eui-malformed, …
 #pragma once
 #include "base/world.h"
 #include "http/http.h"
@@ -10,14 +12,20 @@
 
 namespace wattseal::smki {
 
-enum class CertificateStatus : char { pending = 'P', in_use = 'I', not_in_use = 'N', expired = 'E', revoked = 'R' };
+enum class CertificateStatus : char {
+  pending = 'P',
+  in_use = 'I',
+  not_in_use = 'N',
+  expired = 'E',
+  revoked = 'R'
+};
 
 struct PublishedCertificate {
   Bytes der;
   CertificateSerial serial;
-  std::string profile;                     // row of certificate_profiles.tsv
-  std::optional<Eui64> eui;                // of the entity or device; absent for CA certificates
-  std::optional<RemotePartyRole> role;     // organisations and CAs
+  std::string profile;                  // row of certificate_profiles.tsv
+  std::optional<Eui64> eui;             // of the entity or device; absent for CA certificates
+  std::optional<RemotePartyRole> role;  // organisations and CAs
   std::optional<KeyUse> use;
   CertificateStatus status = CertificateStatus::in_use;  // at the time of asking
   UtcTime not_before, not_after;
@@ -32,17 +40,21 @@ class Repository {
   // Publishes one chunk of issued certificates; returns how many, 0 when none waits.
   std::size_t publish();
 
-  Result<PublishedCertificate> by_serial(const CertificateSerial& serial) const;  // refuses repository-not-found
-  std::vector<PublishedCertificate> by_device(Eui64 device) const;                // newest first
-  std::vector<PublishedCertificate> by_organisation(Eui64 entity) const;          // newest first
+  Result<PublishedCertificate> by_serial(
+      const CertificateSerial& serial) const;                       // refuses repository-not-found
+  std::vector<PublishedCertificate> by_device(Eui64 device) const;  // newest first
+  std::vector<PublishedCertificate> by_organisation(Eui64 entity) const;  // newest first
   // The one with the greatest notBefore, then the latest issue (¶53). `role` absent: a device.
-  Result<PublishedCertificate> latest(Eui64 eui, KeyUse use, std::optional<RemotePartyRole> role) const;
+  Result<PublishedCertificate> latest(Eui64 eui, KeyUse use,
+                                      std::optional<RemotePartyRole> role) const;
   // As XML signatures name a signer: issuer as RFC 4514 text. Refuses repository-not-found.
-  Result<PublishedCertificate> by_issuer_serial(std::string_view issuer, const CertificateSerial& serial) const;
+  Result<PublishedCertificate> by_issuer_serial(std::string_view issuer,
+                                                const CertificateSerial& serial) const;
   // Certificates of the authorities, roots first.
   std::vector<PublishedCertificate> authorities() const;
-  Result<Bytes> revocation_list(BytesView issuer_key_id) const;  // DER; refuses repository-not-found
-  std::uint64_t count() const;  // certificates published
+  Result<Bytes> revocation_list(
+      BytesView issuer_key_id) const;  // DER; refuses repository-not-found
+  std::uint64_t count() const;         // certificates published
 
  private:
   const World& world_;
@@ -50,10 +62,11 @@ class Repository {
   std::uint64_t scanned_ = 1;  // journal entries below it hold nothing left to publish
 };
 
-// POST /services/certificatesearch, POST /services/retrievecertificate (XML, as existing clients call them) and the JSON look-ups
-// GET /api/v1/certificates/{serial}, GET /api/v1/certificates?device=|organisation=|…&latest=DS|KA, GET /api/v1/authorities,
-// GET /api/v1/crl/{issuer key id}. The queries are bounded by limit search_results_max.
-// `repository` outlives the router.
+// POST /services/certificatesearch, POST /services/retrievecertificate (XML, as existing clients
+// call them) and the JSON look-ups GET /api/v1/certificates/{serial}, GET
+// /api/v1/certificates?device=|organisation=|…&latest=DS|KA, GET /api/v1/authorities, GET
+// /api/v1/crl/{issuer key id}. The queries are bounded by limit search_results_max. `repository`
+// outlives the router.
 void add_repository_routes(http::Router& router, const Repository& repository);
 
 }  // namespace wattseal::smki

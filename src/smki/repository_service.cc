@@ -1,5 +1,6 @@
-// The repository over HTTP: the XML web service that existing clients call (spec/smki.md 3.5) and the JSON look-ups. HTTP status in
-// the XML service: 200 found, 401 the query is wrong, 402 nothing found (clients read it as an empty list).
+// The repository over HTTP: the XML web service that existing clients call (spec/smki.md 3.5) and
+// the JSON look-ups. HTTP status in the XML service: 200 found, 401 the query is wrong, 402 nothing
+// found (clients read it as an empty list).
 #include <nlohmann/json.hpp>
 
 #include "smki/repository.h"
@@ -17,7 +18,9 @@ const xml::Limits kQueryLimits{64 * 1024, 8, 64};
 
 std::string letter(CertificateStatus status) { return std::string(1, static_cast<char>(status)); }
 
-xml::Element leaf(std::string name, std::string text) { return {"", std::move(name), {}, std::move(text), {}}; }
+xml::Element leaf(std::string name, std::string text) {
+  return {"", std::move(name), {}, std::move(text), {}};
+}
 
 // The fields that a search result and a retrieved certificate share, in the order clients know.
 void add_fields(xml::Element& to, const PublishedCertificate& found) {
@@ -25,15 +28,19 @@ void add_fields(xml::Element& to, const PublishedCertificate& found) {
   if (found.device()) {
     to.children.push_back(leaf("CertificateSubjectAltName", found.eui->text()));
   } else {
-    to.children.push_back(leaf("CertificateSubjectName", found.eui ? found.eui->text() : found.profile));
+    to.children.push_back(
+        leaf("CertificateSubjectName", found.eui ? found.eui->text() : found.profile));
   }
   to.children.push_back(leaf("CertificateStatus", letter(found.status)));
-  if (found.role) to.children.push_back(leaf("CertificateRole", std::to_string(static_cast<unsigned>(*found.role))));
+  if (found.role)
+    to.children.push_back(
+        leaf("CertificateRole", std::to_string(static_cast<unsigned>(*found.role))));
   if (found.use) to.children.push_back(leaf("CertificateUsage", std::string(text(*found.use))));
   to.children.push_back(leaf("ManufacturingFlag", "false"));
 }
 
-http::Response answer(std::string_view root, int status, std::string_view message, TraceId trace, std::vector<xml::Element> results) {
+http::Response answer(std::string_view root, int status, std::string_view message, TraceId trace,
+                      std::vector<xml::Element> results) {
   xml::Element document{"", std::string(root), {}, "", {}};
   document.children.push_back(leaf("ResponseCode", std::to_string(status)));
   document.children.push_back(leaf("ResponseMessage", std::string(message)));
@@ -47,9 +54,11 @@ http::Response refuse_xml(std::string_view root, const Refusal& refusal, TraceId
   return answer(root, status, explain(refusal), trace, {});
 }
 
-Result<std::string> only_child(const http::Request& request, std::string_view root, std::initializer_list<std::string_view> names, std::string& which) {
+Result<std::string> only_child(const http::Request& request, std::string_view root,
+                               std::initializer_list<std::string_view> names, std::string& which) {
   TRY_ASSIGN(const xml::Document document, xml::parse(request.body, kQueryLimits));
-  if (document.root().name != root) return Refusal{"repository-query"_rule, "the document element is " + document.root().name, "/"};
+  if (document.root().name != root)
+    return Refusal{"repository-query"_rule, "the document element is " + document.root().name, "/"};
   for (const std::string_view name : names) {
     if (const xml::Element* child = document.root().child(name)) {
       which = std::string(name);
@@ -59,12 +68,18 @@ Result<std::string> only_child(const http::Request& request, std::string_view ro
   return Refusal{"repository-query"_rule, "the query names nothing to look for", std::string(root)};
 }
 
-Result<std::vector<PublishedCertificate>> search(const Repository& repository, const http::Request& request) {
+Result<std::vector<PublishedCertificate>> search(const Repository& repository,
+                                                 const http::Request& request) {
   std::string which;
-  TRY_ASSIGN(const std::string value, only_child(request, "CertificateSearchRequest", {"CertificateSubjectAltName", "CertificateSubjectName"}, which));
+  TRY_ASSIGN(const std::string value,
+             only_child(request, "CertificateSearchRequest",
+                        {"CertificateSubjectAltName", "CertificateSubjectName"}, which));
   TRY_ASSIGN(const Eui64 eui, Eui64::parse(value));
-  std::vector<PublishedCertificate> found = which == "CertificateSubjectAltName" ? repository.by_device(eui) : repository.by_organisation(eui);
-  if (found.empty()) return Refusal{"repository-not-found"_rule, "no certificate for " + eui.text()};
+  std::vector<PublishedCertificate> found = which == "CertificateSubjectAltName"
+                                                ? repository.by_device(eui)
+                                                : repository.by_organisation(eui);
+  if (found.empty())
+    return Refusal{"repository-not-found"_rule, "no certificate for " + eui.text()};
   return found;
 }
 
@@ -83,7 +98,8 @@ http::Response certificate_search(const Repository& repository, const http::Requ
 
 Result<PublishedCertificate> retrieve(const Repository& repository, const http::Request& request) {
   std::string which;
-  TRY_ASSIGN(const std::string value, only_child(request, "CertificateDataRequest", {"CertificateSerial"}, which));
+  TRY_ASSIGN(const std::string value,
+             only_child(request, "CertificateDataRequest", {"CertificateSerial"}, which));
   TRY_ASSIGN(const CertificateSerial serial, CertificateSerial::parse_hex(value));
   return repository.by_serial(serial);
 }
@@ -99,12 +115,9 @@ http::Response retrieve_certificate(const Repository& repository, const http::Re
 }
 
 json to_json(const PublishedCertificate& found) {
-  json out{{"serial", found.serial.hex()},
-           {"profile", found.profile},
-           {"status", letter(found.status)},
-           {"not_before", found.not_before.iso()},
-           {"not_after", found.not_after.iso()},
-           {"issued_sequence", found.issued_sequence},
+  json out{{"serial", found.serial.hex()},       {"profile", found.profile},
+           {"status", letter(found.status)},     {"not_before", found.not_before.iso()},
+           {"not_after", found.not_after.iso()}, {"issued_sequence", found.issued_sequence},
            {"der", to_base64(found.der)}};
   if (found.eui) out[found.device() ? "device" : "organisation"] = found.eui->text();
   if (found.role) out["role"] = name(*found.role);
@@ -112,13 +125,19 @@ json to_json(const PublishedCertificate& found) {
   return out;
 }
 
-http::Response json_answer(int status, const json& body) { return {status, std::string(kJsonType), body.dump() + "\n", {}}; }
+http::Response json_answer(int status, const json& body) {
+  return {status, std::string(kJsonType), body.dump() + "\n", {}};
+}
 
 http::Response refuse_json(const Refusal& refusal, TraceId trace) {
   const RuleRow& row = rule_row(refusal.rule);
   const int status = refusal.rule == "repository-not-found"_rule ? 404 : 400;
-  return json_answer(status, {{"rule", refusal.rule.text()}, {"explanation", row.explanation}, {"found", refusal.detail}, {"field", refusal.field},
-                              {"fix", row.fix}, {"trace", trace.text()}});
+  return json_answer(status, {{"rule", refusal.rule.text()},
+                              {"explanation", row.explanation},
+                              {"found", refusal.detail},
+                              {"field", refusal.field},
+                              {"fix", row.fix},
+                              {"trace", trace.text()}});
 }
 
 Result<json> look_up(const Repository& repository, const http::Request& request) {
@@ -126,22 +145,31 @@ Result<json> look_up(const Repository& repository, const http::Request& request)
   const std::string* organisation = request.query_value("organisation");
   const std::string* latest = request.query_value("latest");
   if ((device == nullptr) == (organisation == nullptr)) {
-    return Refusal{"repository-query"_rule, "exactly one of device and organisation is asked for", "query"};
+    return Refusal{"repository-query"_rule, "exactly one of device and organisation is asked for",
+                   "query"};
   }
   TRY_ASSIGN(const Eui64 eui, Eui64::parse(device ? *device : *organisation));
   if (latest == nullptr) {
     json list = json::array();
-    for (const PublishedCertificate& found : device ? repository.by_device(eui) : repository.by_organisation(eui)) list.push_back(to_json(found));
+    for (const PublishedCertificate& found :
+         device ? repository.by_device(eui) : repository.by_organisation(eui))
+      list.push_back(to_json(found));
     return json{{"certificates", list}};
   }
-  if (*latest != "DS" && *latest != "KA") return Refusal{"repository-query"_rule, "latest is DS or KA", "query/latest"};
+  if (*latest != "DS" && *latest != "KA")
+    return Refusal{"repository-query"_rule, "latest is DS or KA", "query/latest"};
   std::optional<RemotePartyRole> role;
   if (organisation) {
     const std::string* wanted = request.query_value("role");
     role = wanted ? remote_party_role_from_ou(*wanted) : std::nullopt;
-    if (!role) return Refusal{"repository-query"_rule, "the latest certificate of an organisation needs role as two hex digits", "query/role"};
+    if (!role)
+      return Refusal{"repository-query"_rule,
+                     "the latest certificate of an organisation needs role as two hex digits",
+                     "query/role"};
   }
-  TRY_ASSIGN(const PublishedCertificate found, repository.latest(eui, *latest == "DS" ? KeyUse::digital_signature : KeyUse::key_agreement, role));
+  TRY_ASSIGN(const PublishedCertificate found,
+             repository.latest(
+                 eui, *latest == "DS" ? KeyUse::digital_signature : KeyUse::key_agreement, role));
   return to_json(found);
 }
 
@@ -155,11 +183,15 @@ http::Response json_or_refusal(const Result<json>& result, TraceId trace) {
   return result.ok() ? json_answer(200, *result) : refuse_json(result.refusal(), trace);
 }
 
-std::string_view after_prefix(const http::Request& request, std::string_view prefix) { return std::string_view(request.path).substr(prefix.size()); }
+std::string_view after_prefix(const http::Request& request, std::string_view prefix) {
+  return std::string_view(request.path).substr(prefix.size());
+}
 
 http::Response revocation_list(const Repository& repository, const http::Request& request) {
   const std::optional<Bytes> key_id = from_hex(after_prefix(request, "/api/v1/crl/"));
-  if (!key_id) return refuse_json({"repository-query"_rule, "the issuer key id is not hexadecimal", "path"}, request.trace);
+  if (!key_id)
+    return refuse_json({"repository-query"_rule, "the issuer key id is not hexadecimal", "path"},
+                       request.trace);
   const Result<Bytes> crl = repository.revocation_list(*key_id);
   if (!crl.ok()) return refuse_json(crl.refusal(), request.trace);
   return {200, "application/pkix-crl", std::string(as_text(*crl)), {}};
@@ -168,19 +200,28 @@ http::Response revocation_list(const Repository& repository, const http::Request
 }  // namespace
 
 void add_repository_routes(http::Router& router, const Repository& repository) {
-  router.on("POST", "/services/certificatesearch", [&repository](const http::Request& request) { return certificate_search(repository, request); });
-  router.on("POST", "/services/retrievecertificate", [&repository](const http::Request& request) { return retrieve_certificate(repository, request); });
-  router.on("GET", "/api/v1/certificates",
-            [&repository](const http::Request& request) { return json_or_refusal(look_up(repository, request), request.trace); });
+  router.on("POST", "/services/certificatesearch", [&repository](const http::Request& request) {
+    return certificate_search(repository, request);
+  });
+  router.on("POST", "/services/retrievecertificate", [&repository](const http::Request& request) {
+    return retrieve_certificate(repository, request);
+  });
+  router.on("GET", "/api/v1/certificates", [&repository](const http::Request& request) {
+    return json_or_refusal(look_up(repository, request), request.trace);
+  });
   router.on("GET", "/api/v1/certificates/*", [&repository](const http::Request& request) {
-    return json_or_refusal(by_serial(repository, after_prefix(request, "/api/v1/certificates/")), request.trace);
+    return json_or_refusal(by_serial(repository, after_prefix(request, "/api/v1/certificates/")),
+                           request.trace);
   });
   router.on("GET", "/api/v1/authorities", [&repository](const http::Request&) {
     json list = json::array();
-    for (const PublishedCertificate& found : repository.authorities()) list.push_back(to_json(found));
+    for (const PublishedCertificate& found : repository.authorities())
+      list.push_back(to_json(found));
     return json_answer(200, {{"authorities", list}});
   });
-  router.on("GET", "/api/v1/crl/*", [&repository](const http::Request& request) { return revocation_list(repository, request); });
+  router.on("GET", "/api/v1/crl/*", [&repository](const http::Request& request) {
+    return revocation_list(repository, request);
+  });
 }
 
 }  // namespace wattseal::smki

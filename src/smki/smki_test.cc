@@ -14,34 +14,53 @@ using test::kMaker;
 using test::kSupplier;
 using test::Rig;
 
-x509::Certificate parsed(const PublishedCertificate& published) { return x509::parse_certificate(published.der).value(); }
+x509::Certificate parsed(const PublishedCertificate& published) {
+  return x509::parse_certificate(published.der).value();
+}
 
 TEST(Ceremony, MakesBothHierarchiesOnceAndPublishesTheirLists) {
   Rig rig;
   rig.settle();
   const std::vector<PublishedCertificate> authorities = rig.repository.authorities();
   ASSERT_EQ(authorities.size(), 4u);
-  const CeremonyReport again = run_ceremony(rig.world, *rig.store, *rig.keys, Environment::test).value();
-  for (const CeremonyReport::Authority& authority : again.authorities) EXPECT_FALSE(authority.made_now) << authority.profile;
+  const CeremonyReport again =
+      run_ceremony(rig.world, *rig.store, *rig.keys, Environment::test).value();
+  for (const CeremonyReport::Authority& authority : again.authorities)
+    EXPECT_FALSE(authority.made_now) << authority.profile;
   EXPECT_TRUE(again.contingency_symmetric_key.empty()) << "handed out once only";
   std::map<std::string, x509::Certificate> by_profile;
   for (const PublishedCertificate& one : authorities) by_profile[one.profile] = parsed(one);
-  for (const auto& [issuing, root] : {std::pair{"issuing-oca", "root-oca"}, std::pair{"issuing-dca", "root-dca"}}) {
-    EXPECT_TRUE(x509::validate_path(std::vector{by_profile[issuing]}, by_profile[root], rig.world.now()).ok()) << issuing;
-    const x509::Crl arl = x509::parse_crl(rig.repository.revocation_list(*by_profile[root].subject_key_id).value()).value();
+  for (const auto& [issuing, root] :
+       {std::pair{"issuing-oca", "root-oca"}, std::pair{"issuing-dca", "root-dca"}}) {
+    EXPECT_TRUE(
+        x509::validate_path(std::vector{by_profile[issuing]}, by_profile[root], rig.world.now())
+            .ok())
+        << issuing;
+    const x509::Crl arl =
+        x509::parse_crl(rig.repository.revocation_list(*by_profile[root].subject_key_id).value())
+            .value();
     EXPECT_TRUE(x509::signed_by(arl, by_profile[root].key));
   }
-  const bool contingency = std::ranges::any_of(by_profile["root-oca"].extensions, [](const x509::Extension& one) { return one.oid == x509::oid::wrapped_apex_contingency_key; });
+  const bool contingency =
+      std::ranges::any_of(by_profile["root-oca"].extensions, [](const x509::Extension& one) {
+        return one.oid == x509::oid::wrapped_apex_contingency_key;
+      });
   EXPECT_TRUE(contingency);
-  EXPECT_EQ(run_ceremony(rig.world, *rig.store, *rig.keys, Environment::live).refusal().rule, "ceremony-live-key-store"_rule);
-  EXPECT_EQ(CertificationAuthority::open(rig.world, *rig.store, *rig.keys, rig.workers, Environment::live).refusal().rule, "ca-environment"_rule);
+  EXPECT_EQ(run_ceremony(rig.world, *rig.store, *rig.keys, Environment::live).refusal().rule,
+            "ceremony-live-key-store"_rule);
+  EXPECT_EQ(
+      CertificationAuthority::open(rig.world, *rig.store, *rig.keys, rig.workers, Environment::live)
+          .refusal()
+          .rule,
+      "ca-environment"_rule);
 }
 
 TEST(Issuing, GivesTheProfilesOfTheHierarchies) {
   Rig rig;
   const RowResult organisation = rig.outcome(kSupplier, rig.organisation_request());
   ASSERT_EQ(organisation.state, RowState::published) << organisation.rule << organisation.detail;
-  const RowResult device = rig.outcome(kMaker, rig.device_request(kDevice, x509::key_usage::key_agreement));
+  const RowResult device =
+      rig.outcome(kMaker, rig.device_request(kDevice, x509::key_usage::key_agreement));
   ASSERT_EQ(device.state, RowState::published) << device.rule << device.detail;
   const x509::Certificate supplier = parsed(rig.repository.by_serial(*organisation.serial).value());
   EXPECT_EQ(x509::name_text(supplier.issuer), "CN=WTI1,OU=07");
@@ -51,7 +70,8 @@ TEST(Issuing, GivesTheProfilesOfTheHierarchies) {
   EXPECT_TRUE(meter.subject.empty());
   EXPECT_EQ(meter.not_after, UtcTime::forever());
   EXPECT_EQ(meter.hardware_module->serial, to_bytes(kDevice.octets()));
-  EXPECT_EQ(rig.repository.latest(kDevice, KeyUse::key_agreement, std::nullopt)->serial, *device.serial);
+  EXPECT_EQ(rig.repository.latest(kDevice, KeyUse::key_agreement, std::nullopt)->serial,
+            *device.serial);
 }
 
 TEST(RegistrationAuthority, RefusesEachBadRequestByItsRule) {
@@ -69,11 +89,20 @@ TEST(RegistrationAuthority, RefusesEachBadRequestByItsRule) {
   ASSERT_FALSE(at.empty());
   *(at.end() - 1) = 6;
   EXPECT_EQ(rig.rule_of(kMaker, other_curve), "x509-key-algorithm");
-  EXPECT_EQ(rig.rule_of(kMaker, rig.device_request(kDevice, x509::key_usage::digital_signature | x509::key_usage::key_agreement)), "profile-usage");
-  EXPECT_EQ(rig.rule_of(kMaker, x509::make_request({}, {Rig::module(kDevice)}, *rig.key())), "profile-usage");
-  EXPECT_EQ(rig.rule_of(kMaker, rig.device_request(Eui64::from_number(kDevice.number() - 1))), "csr-eui-not-allotted");
-  EXPECT_EQ(rig.rule_of(kSupplier, rig.organisation_request(kSupplier, RemotePartyRole::network_operator)), "csr-not-eligible");
-  EXPECT_EQ(rig.rule_of(kMaker, x509::make_request({}, {x509::usage_extension(x509::key_usage::digital_signature)}, *rig.key())), "profile-extension");
+  EXPECT_EQ(rig.rule_of(kMaker, rig.device_request(kDevice, x509::key_usage::digital_signature |
+                                                                x509::key_usage::key_agreement)),
+            "profile-usage");
+  EXPECT_EQ(rig.rule_of(kMaker, x509::make_request({}, {Rig::module(kDevice)}, *rig.key())),
+            "profile-usage");
+  EXPECT_EQ(rig.rule_of(kMaker, rig.device_request(Eui64::from_number(kDevice.number() - 1))),
+            "csr-eui-not-allotted");
+  EXPECT_EQ(rig.rule_of(kSupplier,
+                        rig.organisation_request(kSupplier, RemotePartyRole::network_operator)),
+            "csr-not-eligible");
+  EXPECT_EQ(rig.rule_of(kMaker, x509::make_request(
+                                    {}, {x509::usage_extension(x509::key_usage::digital_signature)},
+                                    *rig.key())),
+            "profile-extension");
   EXPECT_EQ(rig.rule_of(kMaker, good), "published") << "nothing of the above harmed the good one";
   EXPECT_EQ(rig.repository.by_device(kDevice).size(), 1u);
 }
@@ -81,23 +110,34 @@ TEST(RegistrationAuthority, RefusesEachBadRequestByItsRule) {
 TEST(RegistrationAuthority, CertifiesNoKeyTwice) {
   Rig rig;
   const crypto::KeyHandle key = rig.key();
-  const Bytes first = x509::make_request({}, {x509::usage_extension(x509::key_usage::digital_signature), Rig::module(kDevice)}, *key);
-  const Bytes second = x509::make_request({}, {x509::usage_extension(x509::key_usage::key_agreement), Rig::module(kDevice)}, *key);
-  const BatchId both = rig.authority.submit({kMaker, {first, second}, rig.world.new_trace()}).value();
+  const Bytes first = x509::make_request(
+      {}, {x509::usage_extension(x509::key_usage::digital_signature), Rig::module(kDevice)}, *key);
+  const Bytes second = x509::make_request(
+      {}, {x509::usage_extension(x509::key_usage::key_agreement), Rig::module(kDevice)}, *key);
+  const BatchId both =
+      rig.authority.submit({kMaker, {first, second}, rig.world.new_trace()}).value();
   rig.settle();
   const std::vector<RowResult> rows = rig.authority.results(both, 0, 2);
   EXPECT_EQ(rows[0].state, RowState::published);
   EXPECT_EQ(rows[1].rule, "csr-key-seen");
-  EXPECT_EQ(rig.rule_of(kMaker, x509::make_request({}, {x509::usage_extension(x509::key_usage::key_agreement), Rig::module(kDevice)}, *key)), "csr-key-seen");
+  EXPECT_EQ(
+      rig.rule_of(kMaker, x509::make_request({},
+                                             {x509::usage_extension(x509::key_usage::key_agreement),
+                                              Rig::module(kDevice)},
+                                             *key)),
+      "csr-key-seen");
 }
 
 TEST(RegistrationAuthority, BoundsSubmissionsAndRepeatsItsAnswer) {
   Rig rig;
   const Bytes request = rig.device_request(kDevice);
-  const auto submit = [&](Eui64 who, std::vector<Bytes> requests) { return rig.authority.submit({who, std::move(requests), rig.world.new_trace()}); };
+  const auto submit = [&](Eui64 who, std::vector<Bytes> requests) {
+    return rig.authority.submit({who, std::move(requests), rig.world.new_trace()});
+  };
   const std::uint64_t facts = rig.store->journal_head().next;
   EXPECT_EQ(submit(kMaker, {}).refusal().rule, "ra-batch-empty"_rule);
-  EXPECT_EQ(submit(kMaker, std::vector<Bytes>(50'001, request)).refusal().rule, "ra-batch-too-large"_rule);
+  EXPECT_EQ(submit(kMaker, std::vector<Bytes>(50'001, request)).refusal().rule,
+            "ra-batch-too-large"_rule);
   EXPECT_EQ(submit(kMaker, {Bytes(4097)}).refusal().rule, "csr-too-large"_rule);
   EXPECT_EQ(submit(Eui64::from_number(1), {request}).refusal().rule, "ra-unknown-subscriber"_rule);
   EXPECT_EQ(rig.store->journal_head().next, facts) << "a refused submission leaves nothing";
@@ -123,7 +163,8 @@ TEST(RegistrationAuthority, DecidesLargeBatchesRowByRow) {
   EXPECT_EQ(status.published, 2475u);
   const std::vector<RowResult> rows = rig.authority.results(batch, 95, 10);
   ASSERT_EQ(rows.size(), 10u);
-  for (const RowResult& row : rows) EXPECT_EQ(row.state == RowState::refused, row.row == 99) << row.row;
+  for (const RowResult& row : rows)
+    EXPECT_EQ(row.state == RowState::refused, row.row == 99) << row.row;
 }
 
 TEST(Revocation, TakesOrganisationCertificatesOutOfUseAndSignsAList) {
@@ -133,15 +174,22 @@ TEST(Revocation, TakesOrganisationCertificatesOutOfUseAndSignsAList) {
   EXPECT_EQ(rig.repository.by_serial(serial)->status, CertificateStatus::in_use);
   EXPECT_TRUE(rig.ca->revoke(serial, 1, "Alder", rig.world.new_trace()).ok());
   EXPECT_EQ(rig.repository.by_serial(serial)->status, CertificateStatus::revoked);
-  EXPECT_EQ(rig.ca->revoke(serial, 1, "Alder", rig.world.new_trace()).refusal().rule, "revoke-already"_rule);
-  EXPECT_EQ(rig.ca->revoke(device, 1, "Elm", rig.world.new_trace()).refusal().rule, "revoke-device-certificate"_rule);
-  EXPECT_EQ(rig.ca->revoke(CertificateSerial::parse_hex("1").value(), 1, "Alder", rig.world.new_trace()).refusal().rule, "revoke-unknown-serial"_rule);
+  EXPECT_EQ(rig.ca->revoke(serial, 1, "Alder", rig.world.new_trace()).refusal().rule,
+            "revoke-already"_rule);
+  EXPECT_EQ(rig.ca->revoke(device, 1, "Elm", rig.world.new_trace()).refusal().rule,
+            "revoke-device-certificate"_rule);
+  EXPECT_EQ(
+      rig.ca->revoke(CertificateSerial::parse_hex("1").value(), 1, "Alder", rig.world.new_trace())
+          .refusal()
+          .rule,
+      "revoke-unknown-serial"_rule);
   Bytes issuing;
   for (const PublishedCertificate& one : rig.repository.authorities()) {
     if (one.profile == "issuing-oca") issuing = one.der;
   }
   const x509::Certificate authority = x509::parse_certificate(issuing).value();
-  const x509::Crl crl = x509::parse_crl(rig.repository.revocation_list(*authority.subject_key_id).value()).value();
+  const x509::Crl crl =
+      x509::parse_crl(rig.repository.revocation_list(*authority.subject_key_id).value()).value();
   EXPECT_TRUE(x509::signed_by(crl, authority.key));
   EXPECT_TRUE(crl.revokes(serial));
   EXPECT_EQ(crl.next_update - crl.this_update, 48 * 3600);
@@ -149,7 +197,9 @@ TEST(Revocation, TakesOrganisationCertificatesOutOfUseAndSignsAList) {
   EXPECT_FALSE(rig.ca->keep_revocation_list_current());
   rig.clock.advance(12 * 3600 + 1);
   EXPECT_TRUE(rig.ca->keep_revocation_list_current());
-  EXPECT_EQ(x509::parse_crl(rig.repository.revocation_list(*authority.subject_key_id).value())->number, number + 1);
+  EXPECT_EQ(
+      x509::parse_crl(rig.repository.revocation_list(*authority.subject_key_id).value())->number,
+      number + 1);
 }
 
 TEST(Repository, PrefersTheLatestCertificateAndKnowsExpiry) {
@@ -157,26 +207,32 @@ TEST(Repository, PrefersTheLatestCertificateAndKnowsExpiry) {
   const CertificateSerial first = *rig.outcome(kSupplier, rig.organisation_request()).serial;
   rig.clock.advance(2 * 86400);
   const CertificateSerial second = *rig.outcome(kSupplier, rig.organisation_request()).serial;
-  EXPECT_EQ(rig.repository.latest(kSupplier, KeyUse::digital_signature, RemotePartyRole::supplier)->serial, second);
+  EXPECT_EQ(rig.repository.latest(kSupplier, KeyUse::digital_signature, RemotePartyRole::supplier)
+                ->serial,
+            second);
   EXPECT_EQ(rig.repository.by_organisation(kSupplier).size(), 2u);
   EXPECT_EQ(rig.repository.by_issuer_serial("CN=WTI1, OU=07", first)->serial, first);
   EXPECT_FALSE(rig.repository.by_issuer_serial("CN=WTR0,OU=00", first).ok());
-  EXPECT_FALSE(rig.repository.latest(kSupplier, KeyUse::key_agreement, RemotePartyRole::supplier).ok());
+  EXPECT_FALSE(
+      rig.repository.latest(kSupplier, KeyUse::key_agreement, RemotePartyRole::supplier).ok());
   rig.clock.advance(11LL * 366 * 86400);
   EXPECT_EQ(rig.repository.by_serial(first)->status, CertificateStatus::expired);
 }
 
-// A new certification authority over what a crash left behind. The steps in between are those of issue().
+// A new certification authority over what a crash left behind. The steps in between are those of
+// issue().
 TEST(CertificationAuthority, GoesOnWhereACrashStoppedIt) {
   Rig rig;
   std::vector<Bytes> requests;
-  for (std::uint64_t i = 0; i < 50; ++i) requests.push_back(rig.device_request(Eui64::from_number(kDevice.number() + i)));
+  for (std::uint64_t i = 0; i < 50; ++i)
+    requests.push_back(rig.device_request(Eui64::from_number(kDevice.number() + i)));
   const BatchId batch = rig.authority.submit({kMaker, requests, rig.world.new_trace()}).value();
   ASSERT_GT(rig.authority.decide(1024), 0u);
   rig.ca.reset();
   RegistrationAuthority authority(rig.world, *rig.store, rig.workers);
   Repository repository(rig.world, *rig.store);
-  const auto opened = CertificationAuthority::open(rig.world, *rig.store, *rig.keys, rig.workers, Environment::test);
+  const auto opened = CertificationAuthority::open(rig.world, *rig.store, *rig.keys, rig.workers,
+                                                   Environment::test);
   while (authority.decide(1024) + (*opened)->issue() + repository.publish() > 0) {
   }
   EXPECT_EQ(authority.status(batch)->published, 50u);
@@ -188,13 +244,15 @@ TEST(Journal, HoldsIntentIssueAndPublicationOfEveryCertificate) {
   std::vector<FactKind> kinds;
   rig.store->journal(1, [&](const storage::JournalEntry& entry) {
     const FactView fact = FactView::read(entry.fact).value();
-    const std::optional<BytesView> serials = fact.find(FactField::serial);  // of a publication all that were published together
+    const std::optional<BytesView> serials =
+        fact.find(FactField::serial);  // of a publication all that were published together
     for (std::size_t at = 0; serials && at + 16 <= serials->size(); at += 16) {
       if (equal(serials->subspan(at, 16), serial.octets())) kinds.push_back(fact.kind());
     }
     return true;
   });
-  EXPECT_EQ(kinds, (std::vector{FactKind::certificate_intended, FactKind::certificate_issued, FactKind::certificate_published}));
+  EXPECT_EQ(kinds, (std::vector{FactKind::certificate_intended, FactKind::certificate_issued,
+                                FactKind::certificate_published}));
   EXPECT_TRUE(storage::verify_journal(*rig.store).ok());
 }
 
@@ -202,7 +260,8 @@ TEST(Serials, AreSixteenOctetsAndNeverTheSame) {
   Rig rig;
   std::set<CertificateSerial> seen;
   for (std::uint64_t i = 0; i < 200; ++i) {
-    const CertificateSerial serial = *rig.outcome(kMaker, rig.device_request(Eui64::from_number(kDevice.number() + i))).serial;
+    const CertificateSerial serial =
+        *rig.outcome(kMaker, rig.device_request(Eui64::from_number(kDevice.number() + i))).serial;
     EXPECT_LT(serial.octets()[0], 0x80);
     EXPECT_TRUE(seen.insert(serial).second);
   }

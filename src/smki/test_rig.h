@@ -7,7 +7,9 @@
 
 namespace wattseal::smki::test {
 
-inline constexpr Eui64 kSupplier = Eui64::from_number(0x9057530000010000), kMaker = Eui64::from_number(0x9057530000050000), kDevice = Eui64::from_number(0x0057530000000000);
+inline constexpr Eui64 kSupplier = Eui64::from_number(0x9057530000010000),
+                       kMaker = Eui64::from_number(0x9057530000050000),
+                       kDevice = Eui64::from_number(0x0057530000000000);
 
 struct Rig {
   FixedClock clock{UtcTime::parse_iso("2026-05-01T10:00:00Z").value()};
@@ -23,16 +25,28 @@ struct Rig {
 
   Rig() {
     CHECK(run_ceremony(world, *store, *keys, Environment::test).ok());
-    Result<std::unique_ptr<CertificationAuthority>> opened = CertificationAuthority::open(world, *store, *keys, workers, Environment::test);
+    Result<std::unique_ptr<CertificationAuthority>> opened =
+        CertificationAuthority::open(world, *store, *keys, workers, Environment::test);
     CHECK(opened.ok());
     ca = std::move(*opened);
-    CHECK(authority.register_party({kSupplier, "Alder", "supplier", {UserRole::import_supplier}, {{kSupplier, kSupplier}}}, world.new_trace()).ok());
+    CHECK(authority
+              .register_party({kSupplier,
+                               "Alder",
+                               "supplier",
+                               {UserRole::import_supplier},
+                               {{kSupplier, kSupplier}}},
+                              world.new_trace())
+              .ok());
     const Eui64 last = Eui64::from_number(kDevice.number() + 99'999);
-    CHECK(authority.register_party({kMaker, "Elm", "manufacturer", {}, {{kDevice, last}}}, world.new_trace()).ok());
+    CHECK(authority
+              .register_party({kMaker, "Elm", "manufacturer", {}, {{kDevice, last}}},
+                              world.new_trace())
+              .ok());
   }
 
   crypto::KeyHandle key() {
-    const Result<crypto::KeyHandle> made = crypto::generate_one(*keys, "test" + std::to_string(keys_made++));
+    const Result<crypto::KeyHandle> made =
+        crypto::generate_one(*keys, "test" + std::to_string(keys_made++));
     CHECK(made.ok());
     return *made;
   }
@@ -42,9 +56,15 @@ struct Rig {
     subject.role = role;
     return subject_name(*find_certificate_profile("organisation-ds"), Environment::test, subject);
   }
-  static x509::Extension module(Eui64 device) { return x509::hardware_module_extension({x509::oid::from_text("1.2.3.4"), to_bytes(device.octets())}); }
-  Bytes device_request(Eui64 device, unsigned usage = x509::key_usage::digital_signature) { return x509::make_request({}, {x509::usage_extension(usage), module(device)}, *key()); }
-  Bytes organisation_request(Eui64 id = kSupplier, RemotePartyRole role = RemotePartyRole::supplier, unsigned usage = x509::key_usage::digital_signature) {
+  static x509::Extension module(Eui64 device) {
+    return x509::hardware_module_extension(
+        {x509::oid::from_text("1.2.3.4"), to_bytes(device.octets())});
+  }
+  Bytes device_request(Eui64 device, unsigned usage = x509::key_usage::digital_signature) {
+    return x509::make_request({}, {x509::usage_extension(usage), module(device)}, *key());
+  }
+  Bytes organisation_request(Eui64 id = kSupplier, RemotePartyRole role = RemotePartyRole::supplier,
+                             unsigned usage = x509::key_usage::digital_signature) {
     return x509::make_request(organisation(id, role), {x509::usage_extension(usage)}, *key());
   }
 

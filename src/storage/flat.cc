@@ -9,7 +9,9 @@ struct Range {
   Bytes first, last;
 };
 Range range_of(Table table, BytesView first, BytesView last) {
-  return {flat_key(table.id(), first), last.empty() ? flat_key(static_cast<std::uint8_t>(table.id() + 1), {}) : flat_key(table.id(), last)};
+  return {flat_key(table.id(), first), last.empty()
+                                           ? flat_key(static_cast<std::uint8_t>(table.id() + 1), {})
+                                           : flat_key(table.id(), last)};
 }
 RowVisitor without_table(const RowVisitor& visit) {
   return [&visit](BytesView key, BytesView value) { return visit(key.subspan(1), value); };
@@ -48,7 +50,8 @@ void Flat<Door>::scan(Table table, BytesView first, BytesView last, const RowVis
 }
 
 template <typename Door>
-void Flat<Door>::scan_backwards(Table table, BytesView first, BytesView last, const RowVisitor& visit) const {
+void Flat<Door>::scan_backwards(Table table, BytesView first, BytesView last,
+                                const RowVisitor& visit) const {
   const Range range = range_of(table, first, last);
   flat_scan_backwards(range.first, range.last, without_table(visit));
 }
@@ -68,7 +71,9 @@ void Flat<Door>::journal(std::uint64_t from, const EntryVisitor& visit) const {
 }
 
 template <typename Door>
-JournalHead Flat<Door>::journal_head() const { return decode_head(this->get(kOwnTable, as_bytes("head"))); }
+JournalHead Flat<Door>::journal_head() const {
+  return decode_head(this->get(kOwnTable, as_bytes("head")));
+}
 
 template class Flat<Reader>;
 template class Flat<Store>;
@@ -90,7 +95,8 @@ Result<JournalHead> verify_journal(const Reader& reader) {
   JournalHead seen;
   std::optional<std::uint64_t> broken;
   reader.journal(1, [&](const JournalEntry& entry) {
-    if (entry.sequence != seen.next || entry.chain != chain_next(seen.chain, seen.next, entry.fact)) {
+    if (entry.sequence != seen.next ||
+        entry.chain != chain_next(seen.chain, seen.next, entry.fact)) {
       broken = seen.next;
       return false;
     }
@@ -98,12 +104,18 @@ Result<JournalHead> verify_journal(const Reader& reader) {
     return true;
   });
   if (!broken && seen != reader.journal_head()) broken = seen.next;
-  if (broken) return Refusal{"journal-broken"_rule, "entry " + std::to_string(*broken) + " is missing or was changed"};
+  if (broken)
+    return Refusal{"journal-broken"_rule,
+                   "entry " + std::to_string(*broken) + " is missing or was changed"};
   return seen;
 }
 
-void Batch::put(Table table, BytesView key, BytesView value) { changes_.push_back({table.id(), to_bytes(key), to_bytes(value)}); }
-void Batch::erase(Table table, BytesView key) { changes_.push_back({table.id(), to_bytes(key), std::nullopt}); }
+void Batch::put(Table table, BytesView key, BytesView value) {
+  changes_.push_back({table.id(), to_bytes(key), to_bytes(value)});
+}
+void Batch::erase(Table table, BytesView key) {
+  changes_.push_back({table.id(), to_bytes(key), std::nullopt});
+}
 void Batch::require_absent(Table table, BytesView key, Refusal otherwise) {
   preconditions_.push_back({table.id(), to_bytes(key), std::nullopt, std::move(otherwise)});
 }

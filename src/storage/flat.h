@@ -1,6 +1,6 @@
-// Both stores are one ordered map of octets underneath. Keys: one octet for the table, then the key. Table 0 holds the store's own
-// rows ("format", "head"), table 255 the journal: sequence number (8 octets, big-endian) -> chain (32 octets) || fact.
-// Private to storage.
+// Both stores are one ordered map of octets underneath. Keys: one octet for the table, then the
+// key. Table 0 holds the store's own rows ("format", "head"), table 255 the journal: sequence
+// number (8 octets, big-endian) -> chain (32 octets) || fact. Private to storage.
 #pragma once
 #include "storage/store.h"
 
@@ -17,9 +17,12 @@ JournalHead decode_head(const std::optional<Bytes>& row);  // nothing: an empty 
 template <typename Door>
 class Flat : public Door {
  public:
-  std::optional<Bytes> get(Table table, BytesView key) const override { return flat_get(flat_key(table.id(), key)); }
+  std::optional<Bytes> get(Table table, BytesView key) const override {
+    return flat_get(flat_key(table.id(), key));
+  }
   void scan(Table table, BytesView first, BytesView last, const RowVisitor& visit) const override;
-  void scan_backwards(Table table, BytesView first, BytesView last, const RowVisitor& visit) const override;
+  void scan_backwards(Table table, BytesView first, BytesView last,
+                      const RowVisitor& visit) const override;
   void journal(std::uint64_t from, const EntryVisitor& visit) const override;
   JournalHead journal_head() const override;
 
@@ -27,7 +30,8 @@ class Flat : public Door {
   virtual std::optional<Bytes> flat_get(BytesView key) const = 0;
   // [first, last), keys as stored, table octet included.
   virtual void flat_scan(BytesView first, BytesView last, const RowVisitor& visit) const = 0;
-  virtual void flat_scan_backwards(BytesView first, BytesView last, const RowVisitor& visit) const = 0;
+  virtual void flat_scan_backwards(BytesView first, BytesView last,
+                                   const RowVisitor& visit) const = 0;
 };
 
 extern template class Flat<Reader>;

@@ -8,17 +8,20 @@
 namespace wattseal::storage {
 namespace {
 
-constexpr std::size_t kGroupChangesMax = 20'000;  // bounds the time of one write and the memory it takes
+constexpr std::size_t kGroupChangesMax =
+    20'000;  // bounds the time of one write and the memory it takes
 
 // What the batches of a group have changed before they are on disk.
 class Overlay {
  public:
   void add(const Batch& batch) {
-    for (const Batch::Change& change : batch.changes()) rows_[flat_key(change.table, change.key)] = &change.value;
+    for (const Batch::Change& change : batch.changes())
+      rows_[flat_key(change.table, change.key)] = &change.value;
   }
   const std::optional<Bytes>* find(std::uint8_t table, BytesView key) const {
     if (rows_.empty()) return nullptr;
-    const std::map<Bytes, const std::optional<Bytes>*>::const_iterator found = rows_.find(flat_key(table, key));
+    const std::map<Bytes, const std::optional<Bytes>*>::const_iterator found =
+        rows_.find(flat_key(table, key));
     return found == rows_.end() ? nullptr : found->second;
   }
 
@@ -72,7 +75,8 @@ void GroupCommit::lead(std::vector<Waiting*>& group) {
       const Batch& batch = waiting->batch;
       for (const Batch::Precondition& required : batch.preconditions()) {
         const std::optional<Bytes>* const changed = overlay.find(required.table, required.key);
-        if ((changed ? *changed : target_.read(required.table, required.key)) == required.value) continue;
+        if ((changed ? *changed : target_.read(required.table, required.key)) == required.value)
+          continue;
         waiting->refused = required.otherwise;
         break;
       }

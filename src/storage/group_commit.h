@@ -1,6 +1,7 @@
-// Group commit: callers queue their batches; the first one in becomes the leader, writes everything that waits with one durable
-// write, wakes the others and hands leadership on. While a write is on its way to the disk the next group gathers. So one caller
-// pays one fsync and a hundred callers pay one fsync together. Private to storage.
+// Group commit: callers queue their batches; the first one in becomes the leader, writes everything
+// that waits with one durable write, wakes the others and hands leadership on. While a write is on
+// its way to the disk the next group gathers. So one caller pays one fsync and a hundred callers
+// pay one fsync together. Private to storage.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -11,7 +12,8 @@
 
 namespace wattseal::storage {
 
-// One durable write: the changes of all batches in order, the new journal entries, and the head after them.
+// One durable write: the changes of all batches in order, the new journal entries, and the head
+// after them.
 struct WriteSet {
   std::vector<const Batch::Change*> changes;
   struct Entry {

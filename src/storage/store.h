@@ -1,11 +1,13 @@
-// One door to durable state: keyed tables and one append-only, hash-chained journal, changed together by atomic batches.
-// Implementations: memory (tests, simulation) and RocksDB (embedded default); the door is written so that PostgreSQL can stand
-// behind it: a commit is one transaction, preconditions are unique constraints or conditional updates, scans are key ranges.
-// Durable: commit() returns after the batch is on disk (memory: visible). Many waiting callers share one fsync (group commit).
-// Visible: a batch is seen by readers only after it is durable, all of it at once.
-// Threads: every member may be called from any thread. A second process cannot open the same embedded store.
-// Errors: the refusal that a violated precondition names; Fault when the disk or database fails, after which the
-// batch may or may not be there: callers re-read before they repeat.
+// One door to durable state: keyed tables and one append-only, hash-chained journal, changed
+// together by atomic batches. Implementations: memory (tests, simulation) and RocksDB (embedded
+// default); the door is written so that PostgreSQL can stand behind it: a commit is one
+// transaction, preconditions are unique constraints or conditional updates, scans are key ranges.
+// Durable: commit() returns after the batch is on disk (memory: visible). Many waiting callers
+// share one fsync (group commit). Visible: a batch is seen by readers only after it is durable, all
+// of it at once. Threads: every member may be called from any thread. A second process cannot open
+// the same embedded store. Errors: the refusal that a violated precondition names; Fault when the
+// disk or database fails, after which the batch may or may not be there: callers re-read before
+// they repeat.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -17,7 +19,8 @@
 
 namespace wattseal::storage {
 
-// Tables are named by a short constant; names are part of the on-disk format. All of them stand in terms/tables.h.
+// Tables are named by a short constant; names are part of the on-disk format. All of them stand in
+// terms/tables.h.
 class Table {
  public:
   constexpr explicit Table(std::uint8_t id, const char* name) : id_(id), name_(name) {}
@@ -29,7 +32,8 @@ class Table {
   std::string_view name_;
 };
 
-// A batch of changes. Preconditions are checked against the state at the moment the batch is applied.
+// A batch of changes. Preconditions are checked against the state at the moment the batch is
+// applied.
 class Batch {
  public:
   void put(Table table, BytesView key, BytesView value);
@@ -64,8 +68,8 @@ class Batch {
 };
 
 struct JournalHead {
-  std::uint64_t next = 1;   // sequence number the next fact will get; the first is 1
-  crypto::Digest chain{};   // all zero before the first
+  std::uint64_t next = 1;  // sequence number the next fact will get; the first is 1
+  crypto::Digest chain{};  // all zero before the first
   friend bool operator==(const JournalHead&, const JournalHead&) = default;
 };
 struct JournalEntry {
@@ -84,9 +88,11 @@ class Reader {  // a consistent view
   virtual ~Reader() = default;
   virtual std::optional<Bytes> get(Table table, BytesView key) const = 0;
   // Keys in [first, last) in octet order; an empty `last` means the end of the table.
-  virtual void scan(Table table, BytesView first, BytesView last, const RowVisitor& visit) const = 0;
+  virtual void scan(Table table, BytesView first, BytesView last,
+                    const RowVisitor& visit) const = 0;
   // As scan, from the greatest key below `last` downwards to `first`.
-  virtual void scan_backwards(Table table, BytesView first, BytesView last, const RowVisitor& visit) const = 0;
+  virtual void scan_backwards(Table table, BytesView first, BytesView last,
+                              const RowVisitor& visit) const = 0;
   virtual void journal(std::uint64_t from, const EntryVisitor& visit) const = 0;
   virtual JournalHead journal_head() const = 0;
 };
@@ -99,13 +105,15 @@ class Store : public Reader {
 };
 
 std::unique_ptr<Store> memory_store();
-// Creates the folder when it is missing. Refuses store-in-use (another process has it), store-format (not ours or newer).
+// Creates the folder when it is missing. Refuses store-in-use (another process has it),
+// store-format (not ours or newer).
 Result<std::unique_ptr<Store>> open_rocksdb_store(const std::filesystem::path& folder);
 
 // The end of the range of keys that start with `prefix`.
 Bytes prefix_end(BytesView prefix);
 
-// Walks the whole journal and recomputes the chain. Refuses journal-broken with the first wrong sequence number.
+// Walks the whole journal and recomputes the chain. Refuses journal-broken with the first wrong
+// sequence number.
 Result<JournalHead> verify_journal(const Reader& reader);
 
 }  // namespace wattseal::storage

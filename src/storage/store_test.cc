@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
+#include <thread>
 
 #include <fstream>
 
@@ -41,13 +41,15 @@ class Stores : public ::testing::TestWithParam<std::string> {
     store_.reset();
     store_ = GetParam() == "memory" ? memory_store() : open_rocksdb_store(folder_).value();
   }
-  std::vector<std::string> keys(Table table, std::string_view first = "", std::string_view last = "", bool backwards = false) const {
+  std::vector<std::string> keys(Table table, std::string_view first = "",
+                                std::string_view last = "", bool backwards = false) const {
     std::vector<std::string> all;
     const RowVisitor visit = [&all](BytesView key, BytesView) {
       all.emplace_back(as_text(key));
       return true;
     };
-    backwards ? store_->scan_backwards(table, b(first), b(last), visit) : store_->scan(table, b(first), b(last), visit);
+    backwards ? store_->scan_backwards(table, b(first), b(last), visit)
+              : store_->scan(table, b(first), b(last), visit);
     return all;
   }
   void put(Table table, std::string_view key, std::string_view value) {
@@ -59,7 +61,8 @@ class Stores : public ::testing::TestWithParam<std::string> {
   fs::path folder_;
   std::unique_ptr<Store> store_;
 };
-INSTANTIATE_TEST_SUITE_P(Both, Stores, ::testing::Values("memory", "rocksdb"), [](const auto& test) { return test.param; });
+INSTANTIATE_TEST_SUITE_P(Both, Stores, ::testing::Values("memory", "rocksdb"),
+                         [](const auto& test) { return test.param; });
 
 TEST_P(Stores, KeepTablesApart) {
   put(kA, "k", "1");
@@ -187,7 +190,8 @@ TEST_P(Stores, MayBeChangedWhileTheyAreWalked) {
 
 class EmbeddedStore : public ::testing::Test {
  protected:
-  fs::path folder_ = fs::temp_directory_path() / ("wattseal-embedded-" + std::to_string(::getpid()));
+  fs::path folder_ =
+      fs::temp_directory_path() / ("wattseal-embedded-" + std::to_string(::getpid()));
   void SetUp() override { fs::remove_all(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
 };
@@ -215,8 +219,9 @@ TEST_F(EmbeddedStore, IsOpenOnceAndRefusesForeignFolders) {
   EXPECT_EQ(open_rocksdb_store(folder_ / "other").refusal().rule, "store-format"_rule);
 }
 
-// A child commits numbered batches and reports each one after commit() returned; the parent kills it at any moment. Whatever was
-// reported must be there, every batch is there whole or not at all, and the chain holds.
+// A child commits numbered batches and reports each one after commit() returned; the parent kills
+// it at any moment. Whatever was reported must be there, every batch is there whole or not at all,
+// and the chain holds.
 TEST_F(EmbeddedStore, LosesNothingThatItAcknowledgedWhenTheProcessIsKilled) {
   std::uint64_t acknowledged = 0;
   for (int round = 0; round < 12; ++round) {
@@ -232,12 +237,17 @@ TEST_F(EmbeddedStore, LosesNothingThatItAcknowledgedWhenTheProcessIsKilled) {
         batch.put(kB, number(i), Bytes(700, 1));
         batch.append(number(i));
         batch.append(number(i));
-        if (!(*store)->commit(std::move(batch)).ok() || ::write(pipe_ends[1], &i, sizeof i) != sizeof i) ::_exit(3);
+        if (!(*store)->commit(std::move(batch)).ok() ||
+            ::write(pipe_ends[1], &i, sizeof i) != sizeof i)
+          ::_exit(3);
       }
     }
     ::close(pipe_ends[1]);
     std::uint64_t last = 0;
-    for (int reads = 0; reads < 20 + 17 * round && ::read(pipe_ends[0], &last, sizeof last) == sizeof last; ++reads) acknowledged = last;
+    for (int reads = 0;
+         reads < 20 + 17 * round && ::read(pipe_ends[0], &last, sizeof last) == sizeof last;
+         ++reads)
+      acknowledged = last;
     ::kill(child, SIGKILL);
     while (::read(pipe_ends[0], &last, sizeof last) == sizeof last) acknowledged = last;
     ::close(pipe_ends[0]);
@@ -250,7 +260,8 @@ TEST_F(EmbeddedStore, LosesNothingThatItAcknowledgedWhenTheProcessIsKilled) {
     EXPECT_EQ(head.next % 2, 1u) << "half a batch";
     EXPECT_GE(stored, acknowledged);
     EXPECT_LE(stored, acknowledged + 1);
-    for (std::uint64_t i = 1; i <= stored; ++i) EXPECT_TRUE(store->get(kA, number(i)) && store->get(kB, number(i))) << i;
+    for (std::uint64_t i = 1; i <= stored; ++i)
+      EXPECT_TRUE(store->get(kA, number(i)) && store->get(kB, number(i))) << i;
     EXPECT_FALSE(store->get(kA, number(stored + 1)) || store->get(kB, number(stored + 1)));
   }
   EXPECT_GT(acknowledged, 200u);

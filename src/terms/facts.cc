@@ -61,10 +61,12 @@ const FieldRow* field_row(std::uint8_t tag) {
 
 std::string render(const FieldRow* row, BytesView value) {
   if (row == nullptr) return to_hex(value);
-  if (row->privacy == "secret" || row->privacy == "personal") return "(" + std::to_string(value.size()) + " octets)";
+  if (row->privacy == "secret" || row->privacy == "personal")
+    return "(" + std::to_string(value.size()) + " octets)";
   if (row->type == "text") return std::string(as_text(value));
   if (row->type == "number" && value.size() <= 8) return std::to_string(get_be(value));
-  if (row->type == "time" && value.size() <= 8) return UtcTime::from_unix_seconds(static_cast<std::int64_t>(get_be(value))).iso();
+  if (row->type == "time" && value.size() <= 8)
+    return UtcTime::from_unix_seconds(static_cast<std::int64_t>(get_be(value))).iso();
   if (row->type == "eui" && value.size() == 8) return Eui64::from_number(get_be(value)).text();
   if (row->type == "base64") return to_base64(value);
   return to_hex_upper(value);
@@ -108,7 +110,8 @@ Result<FactView> FactView::read(BytesView octets) {
     const std::uint8_t tag = rest.front();
     rest = rest.subspan(1);
     const std::optional<std::size_t> length = take_length(rest);
-    if (!length || *length > rest.size()) return Refusal{"fact-malformed"_rule, "a field runs past the end of its fact"};
+    if (!length || *length > rest.size())
+      return Refusal{"fact-malformed"_rule, "a field runs past the end of its fact"};
     fact.fields_.emplace_back(tag, rest.first(*length));
     rest = rest.subspan(*length);
   }
@@ -157,7 +160,8 @@ std::vector<FactFieldView> describe(const FactView& fact) {
   std::vector<FactFieldView> views;
   for (const auto& [tag, value] : fact.fields()) {
     const FieldRow* row = field_row(tag);
-    views.push_back({row ? std::string(row->name) : "field_" + std::to_string(tag), render(row, value)});
+    views.push_back(
+        {row ? std::string(row->name) : "field_" + std::to_string(tag), render(row, value)});
   }
   return views;
 }

@@ -1,7 +1,8 @@
-// Journal facts: what happened, when, in which exchange. A fact is a kind and a list of tagged fields; kinds and fields are rows
-// of data/fact_kinds.tsv and data/fact_fields.tsv, so that any tool can print any fact, now and in ten years.
-// Octets: version(1)=1, kind(2), unix seconds(8), trace(16), then per field: tag(1), length(LEB128), value.
-// Reading is strict; unknown tags are kept. Errors: fact-malformed.
+// Journal facts: what happened, when, in which exchange. A fact is a kind and a list of tagged
+// fields; kinds and fields are rows of data/fact_kinds.tsv and data/fact_fields.tsv, so that any
+// tool can print any fact, now and in ten years. Octets: version(1)=1, kind(2), unix seconds(8),
+// trace(16), then per field: tag(1), length(LEB128), value. Reading is strict; unknown tags are
+// kept. Errors: fact-malformed.
 #pragma once
 #include "base/bytes.h"
 #include "base/result.h"
@@ -41,28 +42,28 @@ enum class FactKind : std::uint16_t {
 
 enum class FactField : std::uint8_t {
   serial = 1,
-  certificate = 2,      // DER
-  profile = 3,          // row of certificate_profiles.tsv
+  certificate = 2,  // DER
+  profile = 3,      // row of certificate_profiles.tsv
   issuer_key_id = 4,
   tbs_digest = 5,
-  not_before = 6,       // unix seconds
+  not_before = 6,  // unix seconds
   batch = 7,
   row = 8,
   rule = 9,
   detail = 10,
-  subscriber = 11,      // EUI-64
+  subscriber = 11,  // EUI-64
   count = 12,
-  party = 13,           // EUI-64
+  party = 13,  // EUI-64
   name = 14,
   roles = 15,
   range_first = 16,
   range_last = 17,
   crl_number = 18,
-  crl = 19,             // DER
+  crl = 19,  // DER
   reason = 20,
   requester = 21,
   key_label = 22,
-  device = 30,          // EUI-64
+  device = 30,  // EUI-64
   device_type = 31,
   event = 32,
   from_status = 33,
@@ -94,7 +95,9 @@ class FactWriter {
  public:
   FactWriter(FactKind kind, UtcTime at, TraceId trace);
   FactWriter& octets(FactField field, BytesView value);
-  FactWriter& text(FactField field, std::string_view value) { return octets(field, as_bytes(value)); }
+  FactWriter& text(FactField field, std::string_view value) {
+    return octets(field, as_bytes(value));
+  }
   FactWriter& number(FactField field, std::uint64_t value);  // big-endian without leading zeros
   FactWriter& eui(FactField field, Eui64 value) { return octets(field, value.octets()); }
   FactWriter& serial(CertificateSerial value) { return octets(FactField::serial, value.octets()); }
@@ -111,8 +114,8 @@ class FactView {  // points into the octets it was read from
   UtcTime at() const { return at_; }
   TraceId trace() const { return trace_; }
   std::optional<BytesView> find(FactField field) const;
-  std::string_view text(FactField field) const;       // empty when absent
-  std::uint64_t number(FactField field) const;        // 0 when absent
+  std::string_view text(FactField field) const;  // empty when absent
+  std::uint64_t number(FactField field) const;   // 0 when absent
   std::optional<Eui64> eui(FactField field) const;
   std::optional<CertificateSerial> serial() const;
   const std::vector<std::pair<std::uint8_t, BytesView>>& fields() const { return fields_; }
@@ -124,7 +127,8 @@ class FactView {  // points into the octets it was read from
   std::vector<std::pair<std::uint8_t, BytesView>> fields_;
 };
 
-// Names and rendering from the tables. A field whose class is "secret" or "personal" is shown by its length only.
+// Names and rendering from the tables. A field whose class is "secret" or "personal" is shown by
+// its length only.
 std::string_view fact_kind_name(FactKind kind);
 struct FactFieldView {
   std::string name, value;  // value rendered by the field's type

@@ -35,7 +35,8 @@ TEST(Facts, ReadBackWhatWasWritten) {
 TEST(Facts, NoPrefixThatCutsAFieldReads) {
   const Bytes octets = sample();
   std::size_t readable = 0;
-  for (std::size_t n = 0; n < octets.size(); ++n) readable += FactView::read(BytesView(octets).first(n)).ok();
+  for (std::size_t n = 0; n < octets.size(); ++n)
+    readable += FactView::read(BytesView(octets).first(n)).ok();
   EXPECT_EQ(readable, 5u);  // the header alone and each whole number of fields short of all
 }
 

@@ -1,5 +1,5 @@
-// Every table of the store, in one place: ids and names are part of the on-disk format and never reused.
-// Integers in keys are big-endian, so that octet order is number order.
+// Every table of the store, in one place: ids and names are part of the on-disk format and never
+// reused. Integers in keys are big-endian, so that octet order is number order.
 #pragma once
 #include "storage/store.h"
 
@@ -8,31 +8,47 @@ namespace wattseal::tables {
 using storage::Table;
 
 // SMKI: registration authority
-inline constexpr Table parties{1, "parties"};                // party EUI-64 -> Party record
-inline constexpr Table batches{2, "batches"};                // batch id(8) part(1): 'r' decisions, 'i' issued, 'p' published
-inline constexpr Table batch_rows{3, "batch_rows"};          // batch id(8) row(4) -> refused with a rule, or issued with a serial
-inline constexpr Table batch_requests{4, "batch_requests"};  // batch id(8) row(4) -> PKCS#10, until decided
-inline constexpr Table submissions{5, "submissions"};        // subscriber(8) SHA-256 of the submission -> batch id
-inline constexpr Table ca_work{6, "ca_work"};                // batch id(8) first row(4) -> authorised rows for the CA
+inline constexpr Table parties{1, "parties"};  // party EUI-64 -> Party record
+inline constexpr Table batches{
+    2, "batches"};  // batch id(8) part(1): 'r' decisions, 'i' issued, 'p' published
+inline constexpr Table batch_rows{
+    3, "batch_rows"};  // batch id(8) row(4) -> refused with a rule, or issued with a serial
+inline constexpr Table batch_requests{
+    4, "batch_requests"};  // batch id(8) row(4) -> PKCS#10, until decided
+inline constexpr Table submissions{
+    5, "submissions"};  // subscriber(8) SHA-256 of the submission -> batch id
+inline constexpr Table ca_work{
+    6, "ca_work"};  // batch id(8) first row(4) -> authorised rows for the CA
 // SMKI: certification authorities
 inline constexpr Table authorities{10, "authorities"};  // profile id -> certificate DER, key label
-inline constexpr Table keys_seen{12, "keys_seen"};      // SHA-256(point)[0,16) -> nothing: no key is certified twice
-inline constexpr Table intents{13, "intents"};          // as ca_work -> serials of certificates about to be signed
-inline constexpr Table revocations{14, "revocations"};  // issuer key id(8) serial(16) -> time, reason
-inline constexpr Table crls{15, "crls"};                // issuer key id(8) -> latest CRL or ARL, DER
+inline constexpr Table keys_seen{
+    12, "keys_seen"};  // SHA-256(point)[0,16) -> nothing: no key is certified twice
+inline constexpr Table intents{
+    13, "intents"};  // as ca_work -> serials of certificates about to be signed
+inline constexpr Table revocations{14,
+                                   "revocations"};  // issuer key id(8) serial(16) -> time, reason
+inline constexpr Table crls{15, "crls"};            // issuer key id(8) -> latest CRL or ARL, DER
 // SMKI: repository
-inline constexpr Table certificates{20, "certificates"};  // serial(16) -> journal sequence of its issue fact
-inline constexpr Table by_subject{21, "by_subject"};      // EUI(8) kind(1) use(1) role(1) notBefore(8) sequence(8) -> serial(16)
+inline constexpr Table certificates{
+    20, "certificates"};  // serial(16) -> journal sequence of its issue fact
+inline constexpr Table by_subject{
+    21, "by_subject"};  // EUI(8) kind(1) use(1) role(1) notBefore(8) sequence(8) -> serial(16)
 // Gateway
-inline constexpr Table meter_points{30, "meter_points"};  // MPAN or MPRN text -> registration record
-inline constexpr Table devices{31, "devices"};            // device EUI -> inventory record
-inline constexpr Table hub_devices{32, "hub_devices"};    // hub EUI device EUI -> nothing
-inline constexpr Table requests{33, "requests"};          // RequestID (24) service variant class(1) -> request record
+inline constexpr Table meter_points{30,
+                                    "meter_points"};    // MPAN or MPRN text -> registration record
+inline constexpr Table devices{31, "devices"};          // device EUI -> inventory record
+inline constexpr Table hub_devices{32, "hub_devices"};  // hub EUI device EUI -> nothing
+inline constexpr Table requests{
+    33, "requests"};  // RequestID (24) service variant class(1) -> request record
 inline constexpr Table commands_out{34, "commands_out"};  // order(8) -> command waiting for the WAN
-inline constexpr Table awaiting{35, "awaiting"};          // device originator counter code (26) -> request key
-inline constexpr Table responses_out{36, "responses_out"};  // order(8) -> DUIS response waiting for its user
-inline constexpr Table counters{37, "counters"};            // originator(8) target(8) -> last counter reserved
-inline constexpr Table user_endpoints{38, "user_endpoints"};  // user EUI -> URL of its response service
-inline constexpr Table meta{40, "meta"};                    // small named values: next batch id, next order
+inline constexpr Table awaiting{35,
+                                "awaiting"};  // device originator counter code (26) -> request key
+inline constexpr Table responses_out{
+    36, "responses_out"};  // order(8) -> DUIS response waiting for its user
+inline constexpr Table counters{37,
+                                "counters"};  // originator(8) target(8) -> last counter reserved
+inline constexpr Table user_endpoints{38,
+                                      "user_endpoints"};  // user EUI -> URL of its response service
+inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
 
 }  // namespace wattseal::tables

@@ -6,7 +6,8 @@
 namespace wattseal {
 namespace {
 
-// Rows hold text; numbers are read once, at compile time, and a cell that is no number fails the build.
+// Rows hold text; numbers are read once, at compile time, and a cell that is no number fails the
+// build.
 constexpr std::uint64_t cell_number(std::string_view cell, unsigned base = 10) {
   std::uint64_t value = 0;
   if (cell.empty()) throw "empty number in a table";
@@ -19,7 +20,9 @@ constexpr std::uint64_t cell_number(std::string_view cell, unsigned base = 10) {
 }
 
 constexpr bool yes(std::string_view cell) {
-  if (cell != "Yes" && cell != "No" && cell != "yes" && cell != "no" && cell != "-" && cell != "N/A") throw "a yes/no cell is neither";
+  if (cell != "Yes" && cell != "No" && cell != "yes" && cell != "no" && cell != "-" &&
+      cell != "N/A")
+    throw "a yes/no cell is neither";
   return cell == "Yes" || cell == "yes";
 }
 
@@ -38,18 +41,27 @@ struct RoleName {
   std::string_view name;
 };
 constexpr RoleName kRoleNames[] = {
-    {RemotePartyRole::root, "root"}, {RemotePartyRole::recovery, "recovery"},
-    {RemotePartyRole::supplier, "supplier"}, {RemotePartyRole::network_operator, "networkOperator"},
-    {RemotePartyRole::access_control_broker, "accessControlBroker"}, {RemotePartyRole::transitional_cos, "transitionalCoS"},
-    {RemotePartyRole::wan_provider, "wanProvider"}, {RemotePartyRole::issuing_authority, "issuingAuthority"},
-    {RemotePartyRole::load_controller, "loadController"}, {RemotePartyRole::other, "other"},
-    {RemotePartyRole::xml_sign, "xmlSign"}, {RemotePartyRole::dsp_xml_sign, "dSPXmlSign"},
+    {RemotePartyRole::root, "root"},
+    {RemotePartyRole::recovery, "recovery"},
+    {RemotePartyRole::supplier, "supplier"},
+    {RemotePartyRole::network_operator, "networkOperator"},
+    {RemotePartyRole::access_control_broker, "accessControlBroker"},
+    {RemotePartyRole::transitional_cos, "transitionalCoS"},
+    {RemotePartyRole::wan_provider, "wanProvider"},
+    {RemotePartyRole::issuing_authority, "issuingAuthority"},
+    {RemotePartyRole::load_controller, "loadController"},
+    {RemotePartyRole::other, "other"},
+    {RemotePartyRole::xml_sign, "xmlSign"},
+    {RemotePartyRole::dsp_xml_sign, "dSPXmlSign"},
 };
 
 constexpr std::string_view kUserRoleCodes[] = {"IS", "GS", "ES", "ED", "GT", "RSA", "OU"};
-constexpr std::string_view kDeviceTypes[] = {"GSME", "ESME", "CHF", "GPF", "HCALCS", "PPMID", "IHD", "CAD", "SAPC"};
-constexpr std::string_view kDeviceStatuses[] = {"Pending", "Whitelisted", "InstalledNotCommissioned", "Commissioned", "Decommissioned",
-                                                "Withdrawn", "Suspended", "Recovery", "Recovered"};
+constexpr std::string_view kDeviceTypes[] = {"GSME",  "ESME", "CHF", "GPF", "HCALCS",
+                                             "PPMID", "IHD",  "CAD", "SAPC"};
+constexpr std::string_view kDeviceStatuses[] = {
+    "Pending",      "Whitelisted",    "InstalledNotCommissioned",
+    "Commissioned", "Decommissioned", "Withdrawn",
+    "Suspended",    "Recovery",       "Recovered"};
 
 template <typename Enum, std::size_t N>
 constexpr std::optional<Enum> by_name(const std::string_view (&names)[N], std::string_view text) {
@@ -64,10 +76,12 @@ struct RawTransition {
   constexpr DeviceTransition row() const {
     const auto status = [](std::string_view cell) {
       const std::optional<DeviceStatus> found = by_name<DeviceStatus>(kDeviceStatuses, cell);
-      if (!found && cell != "none" && cell != "before") throw "device_states.tsv names an unknown status";
+      if (!found && cell != "none" && cell != "before")
+        throw "device_states.tsv names an unknown status";
       return found;
     };
-    return {status(from), event, device == "hub" || device == "any", device == "other" || device == "any", status(to)};
+    return {status(from), event, device == "hub" || device == "any",
+            device == "other" || device == "any", status(to)};
   }
 };
 constexpr RawTransition kRawTransitions[] = {
@@ -82,11 +96,13 @@ constexpr std::array<Row, N> compile(const Raw (&raw)[N]) {
 constexpr std::array kTransitions = compile<DeviceTransition>(kRawTransitions);
 
 struct RawServiceRequest {
-  std::string_view variant, reference, name, element, response_element, critical, command_variants, on_demand, future_dated, dcc_scheduled,
-      non_device, eligible_roles, source, in_force_from;
+  std::string_view variant, reference, name, element, response_element, critical, command_variants,
+      on_demand, future_dated, dcc_scheduled, non_device, eligible_roles, source, in_force_from;
   constexpr ServiceRequestRow row() const {
-    return {variant, reference, name, element, response_element, yes(critical), yes(on_demand), yes(dcc_scheduled), yes(non_device),
-            future_dated, command_variants, eligible_roles};
+    return {variant,        reference,          name,
+            element,        response_element,   yes(critical),
+            yes(on_demand), yes(dcc_scheduled), yes(non_device),
+            future_dated,   command_variants,   eligible_roles};
   }
 };
 constexpr RawServiceRequest kRawServiceRequests[] = {
@@ -96,11 +112,22 @@ constexpr std::array kServiceRequests = compile<ServiceRequestRow>(kRawServiceRe
 static_assert(kServiceRequests.size() == 129, "DUIS has 129 service reference variants");
 
 struct RawUseCase {
-  std::string_view use_case, variant, code, title, element, device_types, payload, protection_class, roles, unknown_party, future_dated,
-      replay_protection, response_forms, response_time, source, in_force_from;
+  std::string_view use_case, variant, code, title, element, device_types, payload, protection_class,
+      roles, unknown_party, future_dated, replay_protection, response_forms, response_time, source,
+      in_force_from;
   constexpr UseCaseRow row() const {
-    return {use_case, variant, title, element, device_types, payload, protection_class, roles,
-            static_cast<std::uint16_t>(cell_number(code, 16)), yes(future_dated), yes(replay_protection), yes(response_time),
+    return {use_case,
+            variant,
+            title,
+            element,
+            device_types,
+            payload,
+            protection_class,
+            roles,
+            static_cast<std::uint16_t>(cell_number(code, 16)),
+            yes(future_dated),
+            yes(replay_protection),
+            yes(response_time),
             response_forms == "SIG"};
   }
 };
@@ -111,7 +138,10 @@ constexpr std::array kUseCases = compile<UseCaseRow>(kRawUseCases);
 
 struct RawRule {
   std::string_view id, response_code, http_status, explanation, fix, source, in_force_from;
-  constexpr RuleRow row() const { return {id, response_code, static_cast<int>(cell_number(http_status)), explanation, fix, source, in_force_from}; }
+  constexpr RuleRow row() const {
+    return {id,     response_code, static_cast<int>(cell_number(http_status)), explanation, fix,
+            source, in_force_from};
+  }
 };
 constexpr RawRule kRawRules[] = {
 #include "tables/rules.inc"
@@ -129,8 +159,8 @@ constexpr RawResponseCode kRawResponseCodes[] = {
 constexpr std::array kResponseCodes = compile<ResponseCodeRow>(kRawResponseCodes);
 
 struct RawProfile {
-  std::string_view id, hierarchy, issuer, names, cn_test, cn_live, lifetime_years, usage, extensions, path_length, policy_test, policy_live,
-      source, in_force_from;
+  std::string_view id, hierarchy, issuer, names, cn_test, cn_live, lifetime_years, usage,
+      extensions, path_length, policy_test, policy_live, source, in_force_from;
   constexpr CertificateProfile row() const {
     unsigned bits = 0;
     if (listed(usage, "digitalSignature")) bits |= 1u << 0;
@@ -138,8 +168,18 @@ struct RawProfile {
     if (listed(usage, "keyCertSign")) bits |= 1u << 5;
     if (listed(usage, "cRLSign")) bits |= 1u << 6;
     if (bits == 0) throw "certificate_profiles.tsv: unknown key usage";
-    return {id, hierarchy, issuer, names == "-" ? "" : names, cn_test, cn_live, static_cast<int>(cell_number(lifetime_years)), bits, extensions,
-            path_length == "-" ? -1 : static_cast<int>(cell_number(path_length)), policy_test, policy_live};
+    return {id,
+            hierarchy,
+            issuer,
+            names == "-" ? "" : names,
+            cn_test,
+            cn_live,
+            static_cast<int>(cell_number(lifetime_years)),
+            bits,
+            extensions,
+            path_length == "-" ? -1 : static_cast<int>(cell_number(path_length)),
+            policy_test,
+            policy_live};
   }
 };
 constexpr RawProfile kRawProfiles[] = {
@@ -198,25 +238,39 @@ std::string_view name(RemotePartyRole role) {
 std::string_view text(KeyUse use) { return use == KeyUse::digital_signature ? "DS" : "KA"; }
 
 std::string_view code(UserRole role) { return kUserRoleCodes[static_cast<std::size_t>(role)]; }
-std::optional<UserRole> user_role(std::string_view code) { return by_name<UserRole>(kUserRoleCodes, code); }
+std::optional<UserRole> user_role(std::string_view code) {
+  return by_name<UserRole>(kUserRoleCodes, code);
+}
 std::string_view text(DeviceType type) { return kDeviceTypes[static_cast<std::size_t>(type)]; }
-std::optional<DeviceType> device_type(std::string_view text) { return by_name<DeviceType>(kDeviceTypes, text); }
+std::optional<DeviceType> device_type(std::string_view text) {
+  return by_name<DeviceType>(kDeviceTypes, text);
+}
 int gbcs_type_code(DeviceType type) { return std::min(static_cast<int>(type), 6); }
-std::string_view text(DeviceStatus status) { return kDeviceStatuses[static_cast<std::size_t>(status)]; }
-std::optional<DeviceStatus> device_status(std::string_view text) { return by_name<DeviceStatus>(kDeviceStatuses, text); }
+std::string_view text(DeviceStatus status) {
+  return kDeviceStatuses[static_cast<std::size_t>(status)];
+}
+std::optional<DeviceStatus> device_status(std::string_view text) {
+  return by_name<DeviceStatus>(kDeviceStatuses, text);
+}
 
-const DeviceTransition* find_transition(std::optional<DeviceStatus> from, std::string_view event, bool hub) {
+const DeviceTransition* find_transition(std::optional<DeviceStatus> from, std::string_view event,
+                                        bool hub) {
   for (const DeviceTransition& row : kTransitions) {
     if (row.from == from && row.event == event && (hub ? row.hubs : row.other_devices)) return &row;
   }
   return nullptr;
 }
 
-bool ServiceRequestRow::allows_variant(int command_variant) const { return listed(command_variants, std::to_string(command_variant)); }
-bool ServiceRequestRow::allows_role(UserRole role) const { return listed(eligible_roles, code(role)); }
+bool ServiceRequestRow::allows_variant(int command_variant) const {
+  return listed(command_variants, std::to_string(command_variant));
+}
+bool ServiceRequestRow::allows_role(UserRole role) const {
+  return listed(eligible_roles, code(role));
+}
 std::span<const ServiceRequestRow> service_requests() { return kServiceRequests; }
 const ServiceRequestRow* find_service_request(std::string_view variant) {
-  const auto* const found = std::ranges::find(kServiceRequests, variant, &ServiceRequestRow::variant);
+  const auto* const found =
+      std::ranges::find(kServiceRequests, variant, &ServiceRequestRow::variant);
   return found == kServiceRequests.end() ? nullptr : found;
 }
 

@@ -11,7 +11,8 @@ TEST(Roles, OuIsTwoUpperCaseHexDigitsAndNothingElse) {
   EXPECT_EQ(remote_party_role_from_ou("02"), RemotePartyRole::supplier);
   EXPECT_EQ(remote_party_role_from_ou("89"), RemotePartyRole::dsp_xml_sign);
   EXPECT_EQ(remote_party_role_from_ou("7F"), RemotePartyRole::other);
-  EXPECT_FALSE(remote_party_role_from_ou("137"));  // the decimal of a real, faulty certificate (spec/smki.md 1.9)
+  EXPECT_FALSE(remote_party_role_from_ou(
+      "137"));  // the decimal of a real, faulty certificate (spec/smki.md 1.9)
   EXPECT_FALSE(remote_party_role_from_ou("7f"));
   EXPECT_FALSE(remote_party_role_from_ou("2"));
   EXPECT_FALSE(remote_party_role_from_ou("99"));

@@ -16,7 +16,8 @@ Status read_validity(asn1::Reader& tbs, Certificate& out) {
   TRY_ASSIGN(out.not_before, validity.time());
   TRY_ASSIGN(out.not_after, validity.time());
   TRY(validity.finish());
-  if (out.not_after < out.not_before) return refuse("x509-structure"_rule, "the certificate ends before it begins", "validity");
+  if (out.not_after < out.not_before)
+    return refuse("x509-structure"_rule, "the certificate ends before it begins", "validity");
   return {};
 }
 
@@ -33,12 +34,24 @@ Status decode_extensions(Certificate& out) {
     const Extension* const found = find_extension(out.extensions, oid_octets);
     return found ? &found->value : nullptr;
   };
-  if (const Bytes* value = value_of(kKeyUsage)) { TRY_ASSIGN(out.usage, read_key_usage(*value)); }
-  if (const Bytes* value = value_of(kSubjectKeyId)) { TRY_ASSIGN(out.subject_key_id, read_octet_string(*value)); }
-  if (const Bytes* value = value_of(kAuthorityKeyId)) { TRY_ASSIGN(out.authority_key_id, read_authority_key_id(*value)); }
-  if (const Bytes* value = value_of(kCertificatePolicies)) { TRY_ASSIGN(out.policies, read_policies(*value)); }
-  if (const Bytes* value = value_of(kBasicConstraints)) { TRY_ASSIGN(out.constraints, read_constraints(*value)); }
-  if (const Bytes* value = value_of(kSubjectAltName)) { TRY_ASSIGN(out.hardware_module, read_hardware_module(*value)); }
+  if (const Bytes* value = value_of(kKeyUsage)) {
+    TRY_ASSIGN(out.usage, read_key_usage(*value));
+  }
+  if (const Bytes* value = value_of(kSubjectKeyId)) {
+    TRY_ASSIGN(out.subject_key_id, read_octet_string(*value));
+  }
+  if (const Bytes* value = value_of(kAuthorityKeyId)) {
+    TRY_ASSIGN(out.authority_key_id, read_authority_key_id(*value));
+  }
+  if (const Bytes* value = value_of(kCertificatePolicies)) {
+    TRY_ASSIGN(out.policies, read_policies(*value));
+  }
+  if (const Bytes* value = value_of(kBasicConstraints)) {
+    TRY_ASSIGN(out.constraints, read_constraints(*value));
+  }
+  if (const Bytes* value = value_of(kSubjectAltName)) {
+    TRY_ASSIGN(out.hardware_module, read_hardware_module(*value));
+  }
   return {};
 }
 
@@ -46,7 +59,8 @@ Status read_tbs(BytesView octets, Certificate& out) {
   asn1::Reader outer(octets);
   TRY_ASSIGN(asn1::Reader tbs, outer.enter(asn1::kSequence));
   TRY_ASSIGN(const asn1::Tlv version, tbs.expect(asn1::context(0, true)));
-  if (!equal(version.content, kVersion3)) return refuse("x509-structure"_rule, "the certificate is not of version 3", "version");
+  if (!equal(version.content, kVersion3))
+    return refuse("x509-structure"_rule, "the certificate is not of version 3", "version");
   TRY_ASSIGN(const BytesView serial, tbs.positive_integer());
   TRY_ASSIGN(out.serial, CertificateSerial::from_octets(serial));
   TRY(expect_signature_algorithm(tbs));
@@ -67,7 +81,10 @@ Status expect_signature_algorithm(asn1::Reader& reader) {
   TRY_ASSIGN(asn1::Reader algorithm, reader.enter(asn1::kSequence));
   TRY_ASSIGN(const BytesView oid_octets, algorithm.oid());
   if (!equal(oid_octets, kEcdsaWithSha256) || !algorithm.empty()) {
-    return refuse("x509-algorithm"_rule, "the signature algorithm is " + oid::to_text(oid_octets) + (algorithm.empty() ? "" : " with parameters"), "signatureAlgorithm");
+    return refuse("x509-algorithm"_rule,
+                  "the signature algorithm is " + oid::to_text(oid_octets) +
+                      (algorithm.empty() ? "" : " with parameters"),
+                  "signatureAlgorithm");
   }
   return {};
 }
@@ -77,16 +94,24 @@ Result<crypto::Signature> read_signature(asn1::Reader& reader) {
   TRY_ASSIGN(const BytesView bits, reader.bit_string(0));
   return crypto::signature_from_der(bits);
 }
-void write_signature(asn1::Writer& writer, const crypto::Signature& signature) { writer.bit_string(crypto::signature_to_der(signature), 0); }
+void write_signature(asn1::Writer& writer, const crypto::Signature& signature) {
+  writer.bit_string(crypto::signature_to_der(signature), 0);
+}
 
 Result<crypto::PublicPoint> read_public_key(asn1::Reader& reader) {
   TRY_ASSIGN(asn1::Reader info, reader.enter(asn1::kSequence));
   TRY_ASSIGN(asn1::Reader algorithm, info.enter(asn1::kSequence));
   TRY_ASSIGN(const BytesView type, algorithm.oid());
-  if (!equal(type, kEcPublicKey)) return refuse("x509-key-algorithm"_rule, "the key is of algorithm " + oid::to_text(type), "subjectPublicKeyInfo");
-  if (algorithm.peek_tag() != asn1::kOid) return refuse("x509-key-algorithm"_rule, "the key's curve is not named", "subjectPublicKeyInfo");
+  if (!equal(type, kEcPublicKey))
+    return refuse("x509-key-algorithm"_rule, "the key is of algorithm " + oid::to_text(type),
+                  "subjectPublicKeyInfo");
+  if (algorithm.peek_tag() != asn1::kOid)
+    return refuse("x509-key-algorithm"_rule, "the key's curve is not named",
+                  "subjectPublicKeyInfo");
   TRY_ASSIGN(const BytesView curve, algorithm.oid());
-  if (!equal(curve, kPrime256v1)) return refuse("x509-key-algorithm"_rule, "the key's curve is " + oid::to_text(curve), "subjectPublicKeyInfo");
+  if (!equal(curve, kPrime256v1))
+    return refuse("x509-key-algorithm"_rule, "the key's curve is " + oid::to_text(curve),
+                  "subjectPublicKeyInfo");
   TRY(algorithm.finish());
   TRY_ASSIGN(const BytesView point, info.bit_string(0));
   TRY(info.finish());
@@ -132,7 +157,8 @@ Bytes assemble_certificate(BytesView tbs, const crypto::Signature& signature) {
 }
 
 Result<Certificate> parse_certificate(BytesView der) {
-  if (der.size() > kCertificateOctetsMax) return refuse("x509-structure"_rule, "the certificate is larger than 8 KiB");
+  if (der.size() > kCertificateOctetsMax)
+    return refuse("x509-structure"_rule, "the certificate is larger than 8 KiB");
   Certificate out;
   asn1::Reader reader(der);
   TRY_ASSIGN(asn1::Reader outer, reader.enter(asn1::kSequence));
@@ -160,12 +186,15 @@ std::string to_pem(std::string_view label, BytesView der) {
 }
 
 Result<Bytes> from_pem(std::string_view label, std::string_view pem) {
-  const std::string begin = "-----BEGIN " + std::string(label) + "-----", end = "-----END " + std::string(label) + "-----";
+  const std::string begin = "-----BEGIN " + std::string(label) + "-----",
+                    end = "-----END " + std::string(label) + "-----";
   const std::size_t from = pem.find(begin);
   const std::size_t to = from == std::string_view::npos ? from : pem.find(end, from);
-  const Refusal malformed = refuse("pem-malformed"_rule, "there is no well formed block " + std::string(label));
+  const Refusal malformed =
+      refuse("pem-malformed"_rule, "there is no well formed block " + std::string(label));
   if (to == std::string_view::npos) return malformed;
-  const std::optional<Bytes> der = from_base64(pem.substr(from + begin.size(), to - from - begin.size()));
+  const std::optional<Bytes> der =
+      from_base64(pem.substr(from + begin.size(), to - from - begin.size()));
   if (!der) return malformed;
   return *der;
 }

@@ -35,7 +35,8 @@ Result<RevokedEntry> read_entry(asn1::Reader& list) {
     if (const Extension* reason = find_extension(extensions, kReasonCode)) {
       asn1::Reader value(reason->value);
       TRY_ASSIGN(const asn1::Tlv code, value.expect(asn1::kEnumerated));
-      if (code.content.size() != 1 || code.content[0] > 10) return refuse("x509-extension"_rule, "the reason is none of RFC 5280", "reasonCode");
+      if (code.content.size() != 1 || code.content[0] > 10)
+        return refuse("x509-extension"_rule, "the reason is none of RFC 5280", "reasonCode");
       entry.reason = code.content[0];
     }
   }
@@ -54,7 +55,8 @@ Status read_crl_extensions(asn1::Reader& tbs, Crl& out) {
       TRY_ASSIGN(out.number, value.unsigned_integer());
       TRY(value.finish());
     } else if (extension.critical) {
-      return refuse("x509-extension"_rule, "a critical extension is not understood", oid::to_text(extension.oid));
+      return refuse("x509-extension"_rule, "a critical extension is not understood",
+                    oid::to_text(extension.oid));
     }
   }
   return {};
@@ -95,10 +97,12 @@ Bytes make_crl(const TbsCrl& tbs, const crypto::PrivateKey& issuer) {
     writer.x509_time(tbs.next_update);
     write_entries(writer, tbs.entries);
     writer.constructed(asn1::context(0, true), [&] {
-      write_extensions(writer, {authority_key_id_extension(tbs.authority_key_id), {to_bytes(kCrlNumber), false, number.take()}});
+      write_extensions(writer, {authority_key_id_extension(tbs.authority_key_id),
+                                {to_bytes(kCrlNumber), false, number.take()}});
     });
   });
-  return assemble_certificate(writer.bytes(), issuer.sign(crypto::sha256(writer.bytes())));  // the same three parts
+  return assemble_certificate(writer.bytes(),
+                              issuer.sign(crypto::sha256(writer.bytes())));  // the same three parts
 }
 
 bool Crl::revokes(const CertificateSerial& wanted) const {

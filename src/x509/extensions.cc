@@ -1,4 +1,5 @@
-// Extensions of certificates and requests, both directions. Source: RFC 5280 4.2, RFC 4108 5, RFC 5759.
+// Extensions of certificates and requests, both directions. Source: RFC 5280 4.2, RFC 4108 5, RFC
+// 5759.
 #include "x509/oids.h"
 
 namespace wattseal::x509 {
@@ -24,13 +25,16 @@ Result<std::vector<Extension>> read_extensions(asn1::Reader& reader) {
     Extension extension{to_bytes(oid_octets), false, {}};
     if (one.peek_tag() == asn1::kBoolean) {
       TRY_ASSIGN(extension.critical, one.boolean());
-      if (!extension.critical) return refuse("x509-extension"_rule, "a default value is written out", oid::to_text(oid_octets));
+      if (!extension.critical)
+        return refuse("x509-extension"_rule, "a default value is written out",
+                      oid::to_text(oid_octets));
     }
     TRY_ASSIGN(const asn1::Tlv value, one.expect(asn1::kOctetString));
     TRY(one.finish());
     extension.value = to_bytes(value.content);
     if (find_extension(extensions, oid_octets) || extensions.size() == kExtensionsMax) {
-      return refuse("x509-extension"_rule, "an extension is repeated, or there are too many", oid::to_text(oid_octets));
+      return refuse("x509-extension"_rule, "an extension is repeated, or there are too many",
+                    oid::to_text(oid_octets));
     }
     extensions.push_back(std::move(extension));
   }
@@ -61,7 +65,8 @@ Result<unsigned> read_key_usage(BytesView value) {
   asn1::Reader reader(value);
   TRY_ASSIGN(const asn1::Tlv bits, reader.expect(asn1::kBitString));
   TRY(reader.finish());
-  const Refusal malformed = refuse("x509-extension"_rule, "the key usage is not in its shortest form", "keyUsage");
+  const Refusal malformed =
+      refuse("x509-extension"_rule, "the key usage is not in its shortest form", "keyUsage");
   if (bits.content.size() < 2 || bits.content.size() > 3 || bits.content[0] > 7) return malformed;
   const unsigned unused = bits.content[0];
   const Octet last = bits.content.back();
@@ -80,11 +85,13 @@ Result<BasicConstraints> read_constraints(BytesView value) {
   BasicConstraints constraints;
   if (inside.peek_tag() == asn1::kBoolean) {
     TRY_ASSIGN(constraints.ca, inside.boolean());
-    if (!constraints.ca) return refuse("x509-extension"_rule, "a default value is written out", "basicConstraints");
+    if (!constraints.ca)
+      return refuse("x509-extension"_rule, "a default value is written out", "basicConstraints");
   }
   if (!inside.empty()) {
     TRY_ASSIGN(const std::uint64_t length, inside.unsigned_integer());
-    if (length > 255) return refuse("x509-extension"_rule, "the path length is above 255", "basicConstraints");
+    if (length > 255)
+      return refuse("x509-extension"_rule, "the path length is above 255", "basicConstraints");
     constraints.path_length = static_cast<unsigned>(length);
   }
   TRY(inside.finish());
@@ -133,7 +140,8 @@ Result<std::optional<HardwareModule>> read_hardware_module(BytesView value) {
   if (names.peek_tag() != asn1::context(0, true)) return std::optional<HardwareModule>();
   TRY_ASSIGN(asn1::Reader other, names.enter(asn1::context(0, true)));
   TRY_ASSIGN(const BytesView type, other.oid());
-  if (!names.empty() || !equal(type, oid::hardware_module_name)) return std::optional<HardwareModule>();
+  if (!names.empty() || !equal(type, oid::hardware_module_name))
+    return std::optional<HardwareModule>();
   TRY_ASSIGN(asn1::Reader explicit_value, other.enter(asn1::context(0, true)));
   TRY(other.finish());
   TRY_ASSIGN(asn1::Reader module, explicit_value.enter(asn1::kSequence));
@@ -152,7 +160,8 @@ Extension usage_extension(unsigned usage) {
     bits[bit / 8] = static_cast<Octet>(bits[bit / 8] | 1u << (7 - bit % 8));
     last = bit;
   }
-  return made(kKeyUsage, true, [&](asn1::Writer& writer) { writer.bit_string(bits, 7 - last % 8); });
+  return made(kKeyUsage, true,
+              [&](asn1::Writer& writer) { writer.bit_string(bits, 7 - last % 8); });
 }
 
 Extension constraints_extension(const BasicConstraints& constraints) {
@@ -165,7 +174,8 @@ Extension constraints_extension(const BasicConstraints& constraints) {
 }
 
 Extension subject_key_id_extension(BytesView id) {
-  return made(kSubjectKeyId, false, [&](asn1::Writer& writer) { writer.primitive(asn1::kOctetString, id); });
+  return made(kSubjectKeyId, false,
+              [&](asn1::Writer& writer) { writer.primitive(asn1::kOctetString, id); });
 }
 
 Extension authority_key_id_extension(BytesView id) {
@@ -176,7 +186,9 @@ Extension authority_key_id_extension(BytesView id) {
 
 Extension policy_extension(BytesView policy_oid, bool critical) {
   return made(kCertificatePolicies, critical, [&](asn1::Writer& writer) {
-    writer.constructed(asn1::kSequence, [&] { writer.constructed(asn1::kSequence, [&] { writer.oid(policy_oid); }); });
+    writer.constructed(asn1::kSequence, [&] {
+      writer.constructed(asn1::kSequence, [&] { writer.oid(policy_oid); });
+    });
   });
 }
 

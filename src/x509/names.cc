@@ -1,4 +1,5 @@
-// Object identifiers as text, and names: their DER, and the RFC 4514 text that XML signatures carry.
+// Object identifiers as text, and names: their DER, and the RFC 4514 text that XML signatures
+// carry.
 #include <cctype>
 #include <charconv>
 
@@ -22,7 +23,8 @@ std::string attribute_name(const Bytes& oid_octets) {
     std::string_view name;
   };
   static constexpr Octet kCountry[] = {0x55, 4, 6}, kOrganization[] = {0x55, 4, 10};
-  for (const Known& known : {Known{oid::common_name, "CN"}, Known{oid::organizational_unit, "OU"}, Known{kOrganization, "O"}, Known{kCountry, "C"}}) {
+  for (const Known& known : {Known{oid::common_name, "CN"}, Known{oid::organizational_unit, "OU"},
+                             Known{kOrganization, "O"}, Known{kCountry, "C"}}) {
     if (equal(known.oid, oid_octets)) return std::string(known.name);
   }
   return oid::to_text(oid_octets);
@@ -34,7 +36,9 @@ std::string escaped(std::string_view value) {
   for (std::size_t i = 0; i < value.size(); ++i) {
     const char c = value[i];
     const bool edge_space = c == ' ' && (i == 0 || i + 1 == value.size());
-    if (std::string_view(",+\"\\<>;=").find(c) != std::string_view::npos || edge_space || (c == '#' && i == 0)) out.push_back('\\');
+    if (std::string_view(",+\"\\<>;=").find(c) != std::string_view::npos || edge_space ||
+        (c == '#' && i == 0))
+      out.push_back('\\');
     out.push_back(c);
   }
   return out;
@@ -42,11 +46,15 @@ std::string escaped(std::string_view value) {
 
 std::string attribute_text(const NameAttribute& attribute) {
   const std::string name = attribute_name(attribute.oid);
-  const bool is_text = attribute.tag == asn1::kUtf8String || attribute.tag == asn1::kPrintableString;
-  if (is_text && std::isalpha(static_cast<unsigned char>(name[0]))) return name + "=" + escaped(as_text(attribute.value));
+  const bool is_text =
+      attribute.tag == asn1::kUtf8String || attribute.tag == asn1::kPrintableString;
+  if (is_text && std::isalpha(static_cast<unsigned char>(name[0])))
+    return name + "=" + escaped(as_text(attribute.value));
   asn1::Writer writer;
-  if (attribute.tag == asn1::kBitString) writer.bit_string(attribute.value, 0);
-  else writer.primitive(attribute.tag, attribute.value);
+  if (attribute.tag == asn1::kBitString)
+    writer.bit_string(attribute.value, 0);
+  else
+    writer.primitive(attribute.tag, attribute.value);
   return name + "=#" + to_hex(writer.bytes());
 }
 
@@ -80,7 +88,8 @@ std::vector<std::string> split_name(std::string_view text) {
 
 namespace oid {
 
-const Bytes common_name{0x55, 0x04, 3}, organizational_unit{0x55, 0x04, 11}, unique_identifier{0x55, 0x04, 45};
+const Bytes common_name{0x55, 0x04, 3}, organizational_unit{0x55, 0x04, 11},
+    unique_identifier{0x55, 0x04, 45};
 const Bytes hardware_module_name{0x2B, 6, 1, 5, 5, 7, 8, 4};
 const Bytes wrapped_apex_contingency_key{0x2B, 6, 1, 5, 5, 7, 1, 20};
 
@@ -130,8 +139,10 @@ Bytes encode_name(const Name& name) {
       writer.constructed(asn1::kSet, [&] {
         writer.constructed(asn1::kSequence, [&] {
           writer.oid(attribute.oid);
-          if (attribute.tag == asn1::kBitString) writer.bit_string(attribute.value, 0);
-          else writer.primitive(attribute.tag, attribute.value);
+          if (attribute.tag == asn1::kBitString)
+            writer.bit_string(attribute.value, 0);
+          else
+            writer.primitive(attribute.tag, attribute.value);
         });
       });
     }
@@ -143,10 +154,12 @@ Result<Name> read_name(asn1::Reader& reader) {
   TRY_ASSIGN(asn1::Reader rdns, reader.enter(asn1::kSequence));
   Name name;
   while (!rdns.empty()) {
-    if (name.size() == kAttributesMax) return refuse("x509-name"_rule, "a name has more than 16 attributes");
+    if (name.size() == kAttributesMax)
+      return refuse("x509-name"_rule, "a name has more than 16 attributes");
     TRY_ASSIGN(asn1::Reader set, rdns.enter(asn1::kSet));
     TRY_ASSIGN(asn1::Reader pair, set.enter(asn1::kSequence));
-    if (!set.empty()) return refuse("x509-name"_rule, "a relative distinguished name has more than one attribute");
+    if (!set.empty())
+      return refuse("x509-name"_rule, "a relative distinguished name has more than one attribute");
     TRY_ASSIGN(const BytesView oid_octets, pair.oid());
     NameAttribute attribute{to_bytes(oid_octets), pair.peek_tag().value_or(0), {}};
     if (attribute.tag == asn1::kBitString) {
@@ -166,13 +179,16 @@ Result<Name> read_name(asn1::Reader& reader) {
 
 std::string name_text(const Name& name) {
   std::string text;
-  for (Name::const_reverse_iterator attribute = name.rbegin(); attribute != name.rend(); ++attribute) {
+  for (Name::const_reverse_iterator attribute = name.rbegin(); attribute != name.rend();
+       ++attribute) {
     if (!text.empty()) text += ",";
     text += attribute_text(*attribute);
   }
   return text;
 }
 
-bool same_name_text(std::string_view a, std::string_view b) { return split_name(a) == split_name(b); }
+bool same_name_text(std::string_view a, std::string_view b) {
+  return split_name(a) == split_name(b);
+}
 
 }  // namespace wattseal::x509

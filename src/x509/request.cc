@@ -11,8 +11,11 @@ Status read_attributes(asn1::Reader& info, CertificationRequest& out) {
   TRY(info.finish());
   TRY_ASSIGN(asn1::Reader attribute, attributes.enter(asn1::kSequence));
   TRY_ASSIGN(const BytesView type, attribute.oid());
-  if (!equal(type, kExtensionRequest)) return refuse("x509-request-attribute"_rule, "attribute " + oid::to_text(type) + " is not allowed", "attributes");
-  if (!attributes.empty()) return refuse("x509-request-attribute"_rule, "there is more than one attribute", "attributes");
+  if (!equal(type, kExtensionRequest))
+    return refuse("x509-request-attribute"_rule,
+                  "attribute " + oid::to_text(type) + " is not allowed", "attributes");
+  if (!attributes.empty())
+    return refuse("x509-request-attribute"_rule, "there is more than one attribute", "attributes");
   TRY_ASSIGN(asn1::Reader values, attribute.enter(asn1::kSet));
   TRY(attribute.finish());
   TRY_ASSIGN(out.extensions, read_extensions(values));
@@ -22,7 +25,8 @@ Status read_attributes(asn1::Reader& info, CertificationRequest& out) {
 }  // namespace
 
 Result<CertificationRequest> parse_request(BytesView der) {
-  if (der.size() > kRequestOctetsMax) return refuse("x509-structure"_rule, "the request is larger than 4 KiB");
+  if (der.size() > kRequestOctetsMax)
+    return refuse("x509-structure"_rule, "the request is larger than 4 KiB");
   CertificationRequest out;
   asn1::Reader reader(der);
   TRY_ASSIGN(asn1::Reader outer, reader.enter(asn1::kSequence));
@@ -35,12 +39,17 @@ Result<CertificationRequest> parse_request(BytesView der) {
   out.info = to_bytes(whole.whole);
   asn1::Reader info(whole.content);
   TRY_ASSIGN(const std::uint64_t version, info.unsigned_integer());
-  if (version != 0) return refuse("x509-structure"_rule, "the request is not of version 1", "version");
+  if (version != 0)
+    return refuse("x509-structure"_rule, "the request is not of version 1", "version");
   TRY_ASSIGN(out.subject, read_name(info));
   TRY_ASSIGN(out.key, read_public_key(info));
   TRY(read_attributes(info, out));
-  if (const Extension* usage = find_extension(out.extensions, kKeyUsage)) { TRY_ASSIGN(out.usage, read_key_usage(usage->value)); }
-  if (const Extension* names = find_extension(out.extensions, kSubjectAltName)) { TRY_ASSIGN(out.hardware_module, read_hardware_module(names->value)); }
+  if (const Extension* usage = find_extension(out.extensions, kKeyUsage)) {
+    TRY_ASSIGN(out.usage, read_key_usage(usage->value));
+  }
+  if (const Extension* names = find_extension(out.extensions, kSubjectAltName)) {
+    TRY_ASSIGN(out.hardware_module, read_hardware_module(names->value));
+  }
   return out;
 }
 
@@ -48,7 +57,8 @@ bool proves_possession(const CertificationRequest& request) {
   return crypto::verify(request.key, crypto::sha256(request.info), request.signature);
 }
 
-Bytes make_request(const Name& subject, const std::vector<Extension>& extensions, const crypto::PrivateKey& key) {
+Bytes make_request(const Name& subject, const std::vector<Extension>& extensions,
+                   const crypto::PrivateKey& key) {
   asn1::Writer info;
   info.constructed(asn1::kSequence, [&] {
     info.unsigned_integer(0);
@@ -61,7 +71,8 @@ Bytes make_request(const Name& subject, const std::vector<Extension>& extensions
       });
     });
   });
-  return assemble_certificate(info.bytes(), key.sign(crypto::sha256(info.bytes())));  // the same three parts
+  return assemble_certificate(info.bytes(),
+                              key.sign(crypto::sha256(info.bytes())));  // the same three parts
 }
 
 }  // namespace wattseal::x509

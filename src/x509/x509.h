@@ -1,6 +1,7 @@
-// X.509 as RFC 5280 and RFC 5759 restrict it to P-256: certificates, PKCS#10 requests, revocation lists, path validation.
-// No term of the GB industry appears here. Everything parsed keeps its exact octets; decoding is strict DER.
-// Errors: der-*, x509-* (structure, algorithm, extension), key-*. Nothing here reads a clock. Thread-safe.
+// X.509 as RFC 5280 and RFC 5759 restrict it to P-256: certificates, PKCS#10 requests, revocation
+// lists, path validation. No term of the GB industry appears here. Everything parsed keeps its
+// exact octets; decoding is strict DER. Errors: der-*, x509-* (structure, algorithm, extension),
+// key-*. Nothing here reads a clock. Thread-safe.
 #pragma once
 #include <memory>
 
@@ -11,7 +12,8 @@
 
 namespace wattseal::x509 {
 
-// One attribute per RDN, in order. `oid` is the encoded content. BIT STRING values are held without the unused-bits octet.
+// One attribute per RDN, in order. `oid` is the encoded content. BIT STRING values are held without
+// the unused-bits octet.
 struct NameAttribute {
   Bytes oid;
   Octet tag = 0;
@@ -21,10 +23,11 @@ struct NameAttribute {
 using Name = std::vector<NameAttribute>;
 
 namespace oid {  // encoded contents
-extern const Bytes common_name, organizational_unit, unique_identifier;  // 2.5.4.3, 2.5.4.11, 2.5.4.45
-extern const Bytes hardware_module_name;                                  // 1.3.6.1.5.5.7.8.4
-extern const Bytes wrapped_apex_contingency_key;                          // 1.3.6.1.5.5.7.1.20
-Bytes from_text(std::string_view dotted);                                 // CHECKs that it is well formed
+extern const Bytes common_name, organizational_unit,
+    unique_identifier;                            // 2.5.4.3, 2.5.4.11, 2.5.4.45
+extern const Bytes hardware_module_name;          // 1.3.6.1.5.5.7.8.4
+extern const Bytes wrapped_apex_contingency_key;  // 1.3.6.1.5.5.7.1.20
+Bytes from_text(std::string_view dotted);         // CHECKs that it is well formed
 std::string to_text(BytesView encoded);
 }  // namespace oid
 
@@ -35,7 +38,8 @@ std::string name_text(const Name& name);
 bool same_name_text(std::string_view a, std::string_view b);
 
 namespace key_usage {  // bit n of RFC 5280 4.2.1.3 is 1 << n
-inline constexpr unsigned digital_signature = 1u << 0, key_agreement = 1u << 4, key_cert_sign = 1u << 5, crl_sign = 1u << 6;
+inline constexpr unsigned digital_signature = 1u << 0, key_agreement = 1u << 4,
+                          key_cert_sign = 1u << 5, crl_sign = 1u << 6;
 }
 
 struct BasicConstraints {
@@ -56,7 +60,8 @@ struct Extension {
   Bytes value;  // inside the OCTET STRING
 };
 
-// What is to be signed, field by field; encode_tbs() gives the one DER encoding, extensions in the order given.
+// What is to be signed, field by field; encode_tbs() gives the one DER encoding, extensions in the
+// order given.
 struct TbsCertificate {
   CertificateSerial serial;
   Name issuer;
@@ -116,7 +121,8 @@ struct CertificationRequest {
 // At most 4 KiB; exactly the attribute extensionRequest; refuses any other.
 Result<CertificationRequest> parse_request(BytesView der);
 bool proves_possession(const CertificationRequest& request);
-Bytes make_request(const Name& subject, const std::vector<Extension>& extensions, const crypto::PrivateKey& key);
+Bytes make_request(const Name& subject, const std::vector<Extension>& extensions,
+                   const crypto::PrivateKey& key);
 
 struct RevokedEntry {
   CertificateSerial serial;
@@ -144,9 +150,11 @@ Result<Crl> parse_crl(BytesView der);
 bool signed_by(const Crl& crl, const crypto::PublicPoint& issuer_key);
 
 enum class TimeCheck { apply, disapply };
-// Leaf first, each signed by the next, the last one signed by `anchor` (which may be self-signed). Demands on every issuer:
-// name bytes equal, AKI = SKI where both are, cA and keyCertSign, path length; on every certificate: no unknown critical
-// extension, dates at `now` unless disapplied. Source: RFC 5280 6.1.
-Status validate_path(std::span<const Certificate> chain, const Certificate& anchor, UtcTime now, TimeCheck time = TimeCheck::apply);
+// Leaf first, each signed by the next, the last one signed by `anchor` (which may be self-signed).
+// Demands on every issuer: name bytes equal, AKI = SKI where both are, cA and keyCertSign, path
+// length; on every certificate: no unknown critical extension, dates at `now` unless disapplied.
+// Source: RFC 5280 6.1.
+Status validate_path(std::span<const Certificate> chain, const Certificate& anchor, UtcTime now,
+                     TimeCheck time = TimeCheck::apply);
 
 }  // namespace wattseal::x509

@@ -17,7 +17,8 @@ const crypto::KeyHandle& key(int number) {
 }
 UtcTime at(std::string_view iso) { return UtcTime::parse_iso(iso).value(); }
 Name named(std::string_view common_name, std::string_view unit = "07") {
-  return {{oid::organizational_unit, asn1::kUtf8String, to_bytes(as_bytes(unit))}, {oid::common_name, asn1::kUtf8String, to_bytes(as_bytes(common_name))}};
+  return {{oid::organizational_unit, asn1::kUtf8String, to_bytes(as_bytes(unit))},
+          {oid::common_name, asn1::kUtf8String, to_bytes(as_bytes(common_name))}};
 }
 
 struct Options {
@@ -37,18 +38,34 @@ Certificate issue(const Options& options) {
   tbs.not_before = at(options.from);
   tbs.not_after = at(options.to);
   tbs.key = key(options.subject_key)->public_point();
-  tbs.extensions = {usage_extension(options.usage), subject_key_id_extension(key_identifier(tbs.key)),
-                    authority_key_id_extension(key_identifier(key(options.issuer_key)->public_point()))};
+  tbs.extensions = {
+      usage_extension(options.usage), subject_key_id_extension(key_identifier(tbs.key)),
+      authority_key_id_extension(key_identifier(key(options.issuer_key)->public_point()))};
   if (options.ca) tbs.extensions.push_back(constraints_extension({true, options.path_length}));
   tbs.extensions.insert(tbs.extensions.end(), options.more.begin(), options.more.end());
   const Bytes octets = encode_tbs(tbs);
-  return parse_certificate(assemble_certificate(octets, key(options.issuer_key)->sign(crypto::sha256(octets)))).value();
+  return parse_certificate(
+             assemble_certificate(octets, key(options.issuer_key)->sign(crypto::sha256(octets))))
+      .value();
 }
-Options root() { return {.subject = "root", .subject_key = 1, .ca = true, .usage = key_usage::key_cert_sign | key_usage::crl_sign}; }
-Options issuing() { return {.subject = "issuing", .ca = true, .path_length = 0, .usage = key_usage::key_cert_sign | key_usage::crl_sign}; }
-Options leaf() { return {.subject = "leaf", .issuer = "issuing", .subject_key = 3, .issuer_key = 2}; }
+Options root() {
+  return {.subject = "root",
+          .subject_key = 1,
+          .ca = true,
+          .usage = key_usage::key_cert_sign | key_usage::crl_sign};
+}
+Options issuing() {
+  return {.subject = "issuing",
+          .ca = true,
+          .path_length = 0,
+          .usage = key_usage::key_cert_sign | key_usage::crl_sign};
+}
+Options leaf() {
+  return {.subject = "leaf", .issuer = "issuing", .subject_key = 3, .issuer_key = 2};
+}
 
-std::string validated(const std::vector<Options>& chain, const Options& anchor = root(), std::string_view now = "2026-01-01T00:00:00Z") {
+std::string validated(const std::vector<Options>& chain, const Options& anchor = root(),
+                      std::string_view now = "2026-01-01T00:00:00Z") {
   std::vector<Certificate> certificates;
   for (const Options& options : chain) certificates.push_back(issue(options));
   const Status status = validate_path(certificates, issue(anchor), at(now));
@@ -58,16 +75,19 @@ std::string validated(const std::vector<Options>& chain, const Options& anchor =
 TEST(ReferenceCertificates, ParseAndAreRebuiltOctetByOctet) {
   WATTSEAL_NEEDS_VECTORS(folder);
   int parsed = 0, padded = 0;
-  for (const std::filesystem::directory_entry& entry : std::filesystem::directory_iterator(folder / "rtds" / "keystore")) {
+  for (const std::filesystem::directory_entry& entry :
+       std::filesystem::directory_iterator(folder / "rtds" / "keystore")) {
     const std::string text = test::read_text(entry.path());
     if (text.find("BEGIN CERTIFICATE") == std::string::npos) continue;
     const Result<Certificate> certificate = parse_certificate_pem(text);
     if (!certificate.ok()) {  // a few have a signature whose integers are padded: no DER
-      EXPECT_EQ(certificate.refusal().rule, "signature-malformed"_rule) << entry.path() << " " << certificate.refusal().detail;
+      EXPECT_EQ(certificate.refusal().rule, "signature-malformed"_rule)
+          << entry.path() << " " << certificate.refusal().detail;
       ++padded;
       continue;
     }
-    TbsCertificate tbs{certificate->serial, certificate->issuer, certificate->not_before, certificate->not_after, certificate->subject, certificate->key,
+    TbsCertificate tbs{certificate->serial,    certificate->issuer,  certificate->not_before,
+                       certificate->not_after, certificate->subject, certificate->key,
                        certificate->extensions};
     const Bytes rebuilt = encode_tbs(tbs);
     EXPECT_EQ(to_hex(rebuilt), to_hex(certificate->tbs)) << entry.path();
@@ -106,7 +126,9 @@ TEST(Names, HaveTheTextOfRfc4514) {
 }
 
 TEST(ObjectIdentifiers, AreTextBothWays) {
-  for (const std::string_view text : {"1.2.826.0.1.8641679.1.2.1.2", "2.5.4.45", "2.999.3", "1.3.6.1.5.5.7.1.20", "0.0"}) EXPECT_EQ(oid::to_text(oid::from_text(text)), text);
+  for (const std::string_view text :
+       {"1.2.826.0.1.8641679.1.2.1.2", "2.5.4.45", "2.999.3", "1.3.6.1.5.5.7.1.20", "0.0"})
+    EXPECT_EQ(oid::to_text(oid::from_text(text)), text);
 }
 
 TEST(Path, HoldsFromLeafToAnchor) {
@@ -143,11 +165,14 @@ TEST(Path, RefusesEachBrokenLink) {
 TEST(Path, RefusesAForgedSignature) {
   std::vector<Certificate> chain{issue(leaf()), issue(issuing())};
   chain[0].signature[10] ^= 1;
-  EXPECT_EQ(validate_path(chain, issue(root()), at("2026-01-01T00:00:00Z")).refusal().rule, "x509-path-signature"_rule);
+  EXPECT_EQ(validate_path(chain, issue(root()), at("2026-01-01T00:00:00Z")).refusal().rule,
+            "x509-path-signature"_rule);
 }
 
 TEST(Requests, CarryOneExtensionRequestAndProvePossession) {
-  const std::vector<Extension> extensions{usage_extension(key_usage::key_agreement), hardware_module_extension({oid::from_text("1.2.3"), Bytes(8, 9)})};
+  const std::vector<Extension> extensions{
+      usage_extension(key_usage::key_agreement),
+      hardware_module_extension({oid::from_text("1.2.3"), Bytes(8, 9)})};
   const Bytes der = make_request({}, extensions, *key(1));
   const CertificationRequest request = parse_request(der).value();
   EXPECT_TRUE(proves_possession(request));
@@ -161,7 +186,8 @@ TEST(Requests, CarryOneExtensionRequestAndProvePossession) {
 
 TEST(Requests, SurviveEveryTruncationAndFlip) {
   const Bytes der = make_request(named("x"), {usage_extension(key_usage::key_agreement)}, *key(1));
-  for (std::size_t size = 0; size < der.size(); ++size) EXPECT_FALSE(parse_request(BytesView(der).first(size)).ok());
+  for (std::size_t size = 0; size < der.size(); ++size)
+    EXPECT_FALSE(parse_request(BytesView(der).first(size)).ok());
   Bytes longer = der;
   longer.push_back(0);
   EXPECT_EQ(parse_request(longer).refusal().rule, "der-trailing"_rule);
@@ -176,9 +202,17 @@ TEST(Requests, SurviveEveryTruncationAndFlip) {
 }
 
 TEST(RevocationLists, ListWhatWasRevoked) {
-  TbsCrl tbs{named("issuing"), at("2026-01-01T00:00:00Z"), at("2026-01-03T00:00:00Z"), {}, Bytes(8, 1), 300};
-  EXPECT_FALSE(parse_crl(make_crl(tbs, *key(2)))->revokes(CertificateSerial::parse_hex("01").value()));
-  for (const std::string_view serial : {"FF01", "02", "80"}) tbs.entries.push_back({CertificateSerial::parse_hex(serial).value(), at("2025-12-31T00:00:00Z"), 1});
+  TbsCrl tbs{named("issuing"),
+             at("2026-01-01T00:00:00Z"),
+             at("2026-01-03T00:00:00Z"),
+             {},
+             Bytes(8, 1),
+             300};
+  EXPECT_FALSE(
+      parse_crl(make_crl(tbs, *key(2)))->revokes(CertificateSerial::parse_hex("01").value()));
+  for (const std::string_view serial : {"FF01", "02", "80"})
+    tbs.entries.push_back(
+        {CertificateSerial::parse_hex(serial).value(), at("2025-12-31T00:00:00Z"), 1});
   const Bytes der = make_crl(tbs, *key(2));
   const Crl crl = parse_crl(der).value();
   EXPECT_TRUE(signed_by(crl, key(2)->public_point()));
@@ -189,7 +223,8 @@ TEST(RevocationLists, ListWhatWasRevoked) {
   EXPECT_EQ(crl.entries[0].reason, 1u);
   EXPECT_TRUE(crl.revokes(CertificateSerial::parse_hex("80").value()));
   EXPECT_FALSE(crl.revokes(CertificateSerial::parse_hex("81").value()));
-  for (std::size_t size = 0; size < der.size(); ++size) EXPECT_FALSE(parse_crl(BytesView(der).first(size)).ok());
+  for (std::size_t size = 0; size < der.size(); ++size)
+    EXPECT_FALSE(parse_crl(BytesView(der).first(size)).ok());
 }
 
 TEST(Certificates, SurviveAnyFlip) {
@@ -197,12 +232,16 @@ TEST(Certificates, SurviveAnyFlip) {
   std::mt19937 random(3);
   for (int i = 0; i < 3000; ++i) {
     Bytes flipped = good.der;
-    for (unsigned n = 0; n < 1 + random() % 3; ++n) flipped[random() % flipped.size()] = static_cast<Octet>(random());
+    for (unsigned n = 0; n < 1 + random() % 3; ++n)
+      flipped[random() % flipped.size()] = static_cast<Octet>(random());
     const Result<Certificate> parsed = parse_certificate(flipped);
     EXPECT_FALSE(parsed.ok() && flipped != good.der && signed_by(*parsed, key(2)->public_point()));
   }
   EXPECT_EQ(parse_certificate(Bytes(8193)).refusal().rule, "x509-structure"_rule);
-  EXPECT_EQ(parse_certificate_pem("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n").refusal().rule, "pem-malformed"_rule);
+  EXPECT_EQ(parse_certificate_pem("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n")
+                .refusal()
+                .rule,
+            "pem-malformed"_rule);
   EXPECT_EQ(parse_certificate_pem(to_pem("CERTIFICATE", good.der))->der, good.der);
 }
 

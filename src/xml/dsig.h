@@ -1,8 +1,10 @@
-// XML signatures in the one profile the field uses, and no other: enveloped, one Reference URI="" with the enveloped-signature
-// transform alone, SHA-256, ecdsa-sha256 (r||s), exclusive C14N for SignedInfo, KeyInfo/X509Data/X509IssuerSerial; the
-// Signature is the last child of the document element and the only one anywhere (so nothing can be wrapped).
-// Errors: dsig-missing, dsig-profile (algorithm, transform, position, count), dsig-digest, dsig-signature, dsig-key-info.
-// Source: spec/gbcs-duis.md 3.7; W3C xmldsig-core; stack.md trap 30 (the Reference is digested with inclusive C14N 1.0).
+// XML signatures in the one profile the field uses, and no other: enveloped, one Reference URI=""
+// with the enveloped-signature transform alone, SHA-256, ecdsa-sha256 (r||s), exclusive C14N for
+// SignedInfo, KeyInfo/X509Data/X509IssuerSerial; the Signature is the last child of the document
+// element and the only one anywhere (so nothing can be wrapped). Errors: dsig-missing, dsig-profile
+// (algorithm, transform, position, count), dsig-digest, dsig-signature, dsig-key-info. Source:
+// spec/gbcs-duis.md 3.7; W3C xmldsig-core; stack.md trap 30 (the Reference is digested with
+// inclusive C14N 1.0).
 #pragma once
 #include "base/types.h"
 #include "crypto/keys.h"
@@ -23,6 +25,7 @@ Result<IssuerSerial> claimed_signer(const Document& document);
 // Digest and signature over the exact document.
 Status verify_signature(const Document& document, const crypto::PublicPoint& signer);
 // The document with a signature appended as last child; an existing signature is replaced.
-Result<std::string> sign(std::string_view document, const IssuerSerial& signer, const crypto::PrivateKey& key);
+Result<std::string> sign(std::string_view document, const IssuerSerial& signer,
+                         const crypto::PrivateKey& key);
 
 }  // namespace wattseal::xml

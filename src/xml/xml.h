@@ -1,7 +1,7 @@
-// XML in: hostile until proven otherwise. No DTD, no entities but the five, no network, bounded size, depth and count.
-// XML out: from plain Element values. libxml2 does the parsing; nobody else sees it.
-// Errors: xml-malformed, xml-doctype, xml-too-large, xml-too-deep, xml-too-many-elements. Thread-safe: a Document belongs to one
-// thread at a time.
+// XML in: hostile until proven otherwise. No DTD, no entities but the five, no network, bounded
+// size, depth and count. XML out: from plain Element values. libxml2 does the parsing; nobody else
+// sees it. Errors: xml-malformed, xml-doctype, xml-too-large, xml-too-deep, xml-too-many-elements.
+// Thread-safe: a Document belongs to one thread at a time.
 #pragma once
 #include <memory>
 #include <string>
@@ -13,14 +13,16 @@
 
 namespace wattseal::xml {
 
-// Only attributes in no namespace: by its local name alone, x:schemaVersion would pass for schemaVersion.
+// Only attributes in no namespace: by its local name alone, x:schemaVersion would pass for
+// schemaVersion.
 struct Attribute {
   std::string name;
   std::string value;
   friend bool operator==(const Attribute&, const Attribute&) = default;
 };
 
-// A plain value. `text` is the character data directly inside, joined; comments and processing instructions are dropped.
+// A plain value. `text` is the character data directly inside, joined; comments and processing
+// instructions are dropped.
 struct Element {
   std::string ns;    // namespace URI, empty for none
   std::string name;  // local name
@@ -36,9 +38,12 @@ struct Element {
 };
 
 struct Limits {
-  std::size_t octets = 16 * 1024 * 1024;  // a firmware request is the largest document of the field: 10 MB image in base64
+  std::size_t octets =
+      16 * 1024 *
+      1024;  // a firmware request is the largest document of the field: 10 MB image in base64
   std::size_t depth = 64;
-  std::size_t elements = 200'000;  // and as many attributes, comments and processing instructions together
+  std::size_t elements =
+      200'000;  // and as many attributes, comments and processing instructions together
 };
 
 class Document {
@@ -62,7 +67,8 @@ Result<Document> parse(std::string_view text, const Limits& limits = {});
 struct Prefix {
   std::string prefix, ns;
 };
-// With XML declaration; namespaces are declared on the root by the prefixes given, no white space is added.
+// With XML declaration; namespaces are declared on the root by the prefixes given, no white space
+// is added.
 std::string write(const Element& root, const std::vector<Prefix>& prefixes);
 std::string escape(std::string_view text);
 

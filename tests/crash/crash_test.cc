@@ -1,6 +1,6 @@
-// SIGKILL at random moments while 20,000 requests are decided, issued and published, at least 50 times. Afterwards the batch is
-// complete, every good request has exactly one certificate, and each certificate has its intent, issue and publication in a
-// journal whose chain holds.
+// SIGKILL at random moments while 20,000 requests are decided, issued and published, at least 50
+// times. Afterwards the batch is complete, every good request has exactly one certificate, and each
+// certificate has its intent, issue and publication in a journal whose chain holds.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::size_t kRows = 20'000, kRowsAtOnce = 256, kBadEvery = 1000;
 constexpr int kKillsMin = 50;
-constexpr Eui64 kMaker = Eui64::from_number(0x9057530000050000), kFirst = Eui64::from_number(0x0057530000000000);
+constexpr Eui64 kMaker = Eui64::from_number(0x9057530000050000),
+                kFirst = Eui64::from_number(0x0057530000000000);
 
 // The same keys in every life of the process, at no cost.
 class FixedKeys final : public crypto::KeyStore {
@@ -44,20 +45,31 @@ std::vector<Bytes> make_requests() {
   std::vector<Bytes> requests;
   for (std::size_t i = 0; i < kRows; ++i) {
     const crypto::KeyHandle key = crypto::generate_one(*keys, std::to_string(i)).value();
-    const unsigned usage = i % 2 ? x509::key_usage::key_agreement : x509::key_usage::digital_signature;
+    const unsigned usage =
+        i % 2 ? x509::key_usage::key_agreement : x509::key_usage::digital_signature;
     const Eui64 device = Eui64::from_number(kFirst.number() + i / 2);
-    requests.push_back(x509::make_request({}, {x509::usage_extension(usage), x509::hardware_module_extension({x509::oid::from_text("1.2.3.4"), to_bytes(device.octets())})}, *key));
+    requests.push_back(
+        x509::make_request({},
+                           {x509::usage_extension(usage),
+                            x509::hardware_module_extension(
+                                {x509::oid::from_text("1.2.3.4"), to_bytes(device.octets())})},
+                           *key));
     if (i % kBadEvery == kBadEvery - 1) requests.back().back() ^= 1;
   }
   return requests;
 }
 
 struct Smki {
-  explicit Smki(const std::filesystem::path& folder) : store(storage::open_rocksdb_store(folder).value()) {
+  explicit Smki(const std::filesystem::path& folder)
+      : store(storage::open_rocksdb_store(folder).value()) {
     CHECK(smki::run_ceremony(world, *store, keys, Environment::test).ok());
-    ca = std::move(smki::CertificationAuthority::open(world, *store, keys, workers, Environment::test).value());
+    ca = std::move(
+        smki::CertificationAuthority::open(world, *store, keys, workers, Environment::test)
+            .value());
     const Eui64 last = Eui64::from_number(kFirst.number() + kRows);
-    if (!authority.party(kMaker).ok()) CHECK(authority.register_party({kMaker, "Elm", "manufacturer", {}, {{kFirst, last}}}, {}).ok());
+    if (!authority.party(kMaker).ok())
+      CHECK(
+          authority.register_party({kMaker, "Elm", "manufacturer", {}, {{kFirst, last}}}, {}).ok());
   }
   std::unique_ptr<Clock> clock = system_clock();
   std::unique_ptr<Random> random = system_random();
@@ -76,7 +88,8 @@ struct Smki {
 };
 
 // One life: opens, submits (again), says that it is awake, works until it is killed or done.
-[[noreturn]] void live(const std::filesystem::path& folder, const std::vector<Bytes>& requests, int awake) {
+[[noreturn]] void live(const std::filesystem::path& folder, const std::vector<Bytes>& requests,
+                       int awake) {
   Smki smki(folder);
   CHECK(smki.authority.submit({kMaker, requests, {}}).ok());
   CHECK(::write(awake, "a", 1) == 1);
@@ -91,19 +104,22 @@ Facts count_facts(const storage::Store& store) {
   Facts facts;
   store.journal(1, [&](const storage::JournalEntry& entry) {
     const FactView fact = FactView::read(entry.fact).value();
-    std::map<CertificateSerial, int>* const counted = fact.kind() == FactKind::certificate_intended    ? &facts.intended
-                                                      : fact.kind() == FactKind::certificate_issued    ? &facts.issued
-                                                      : fact.kind() == FactKind::certificate_published ? &facts.published
-                                                                                                       : nullptr;
+    std::map<CertificateSerial, int>* const counted =
+        fact.kind() == FactKind::certificate_intended    ? &facts.intended
+        : fact.kind() == FactKind::certificate_issued    ? &facts.issued
+        : fact.kind() == FactKind::certificate_published ? &facts.published
+                                                         : nullptr;
     const std::optional<BytesView> serials = fact.find(FactField::serial);
-    for (std::size_t at = 0; counted && serials && at + 16 <= serials->size(); at += 16) ++(*counted)[CertificateSerial::from_octets(serials->subspan(at, 16)).value()];
+    for (std::size_t at = 0; counted && serials && at + 16 <= serials->size(); at += 16)
+      ++(*counted)[CertificateSerial::from_octets(serials->subspan(at, 16)).value()];
     return true;
   });
   return facts;
 }
 
 TEST(Crash, LosesAndDoublesNothingWhenKilledFiftyTimes) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("wattseal-crash-" + std::to_string(::getpid()));
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("wattseal-crash-" + std::to_string(::getpid()));
   std::filesystem::remove_all(folder);
   const std::vector<Bytes> requests = make_requests();
   std::mt19937 random(20140612);

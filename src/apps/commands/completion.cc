@@ -27,16 +27,22 @@ void add_cases(const CLI::App& command, const std::string& path, std::string& ca
 }  // namespace
 
 void add_completion(CLI::App& app, Context& context) {
-  CLI::App* const command = app.add_subcommand("completion", "Print a completion script for bash (zsh: after bashcompinit)");
-  command->footer(examples({"source <(wattseal completion)", "wattseal completion > /etc/bash_completion.d/wattseal"}));
+  CLI::App* const command = app.add_subcommand(
+      "completion", "Print a completion script for bash (zsh: after bashcompinit)");
+  command->footer(examples(
+      {"source <(wattseal completion)", "wattseal completion > /etc/bash_completion.d/wattseal"}));
   command->callback([&app, &context] {
     context.chosen = [&app] {
       std::string cases;
       add_cases(app, "wattseal", cases);
       fmt::print(
-          "_wattseal() {{\n  local words path=wattseal word\n  for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do [[ $word == -* ]] || path=\"$path $word\"; done\n"
+          "_wattseal() {{\n  local words path=wattseal word\n  for word in "
+          "\"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do [[ $word == -* ]] || path=\"$path $word\"; "
+          "done\n"
           "  case \"$path\" in\n{}    *) words=\"\" ;;\n  esac\n"
-          "  if [[ -n $words ]]; then COMPREPLY=($(compgen -W \"$words\" -- \"${{COMP_WORDS[COMP_CWORD]}}\")); else COMPREPLY=($(compgen -f -- \"${{COMP_WORDS[COMP_CWORD]}}\")); fi\n}}\n"
+          "  if [[ -n $words ]]; then COMPREPLY=($(compgen -W \"$words\" -- "
+          "\"${{COMP_WORDS[COMP_CWORD]}}\")); else COMPREPLY=($(compgen -f -- "
+          "\"${{COMP_WORDS[COMP_CWORD]}}\")); fi\n}}\n"
           "complete -o default -F _wattseal wattseal\n",
           cases);
       return kDone;

@@ -33,18 +33,30 @@ class Scratch {
 }  // namespace
 
 void add_platform_options(CLI::App& command, PlatformOptions& options, bool ports) {
-  command.add_option("--data", options.data, "Folder of the embedded store and the keys")->envname("WATTSEAL_DATA");
-  command.add_option("--keys", options.key_store, "Where private keys live: auto, pkcs11, file or memory")
+  command.add_option("--data", options.data, "Folder of the embedded store and the keys")
+      ->envname("WATTSEAL_DATA");
+  command
+      .add_option("--keys", options.key_store,
+                  "Where private keys live: auto, pkcs11, file or memory")
       ->envname("WATTSEAL_KEYS")
       ->check(CLI::IsMember({"auto", "pkcs11", "file", "memory"}))
       ->capture_default_str();
-  command.add_option("--passphrase", options.passphrase, "Passphrase of the key file")->envname("WATTSEAL_PASSPHRASE");
+  command.add_option("--passphrase", options.passphrase, "Passphrase of the key file")
+      ->envname("WATTSEAL_PASSPHRASE");
   command.add_option("--pin", options.pin, "PIN of the PKCS#11 token")->envname("WATTSEAL_PIN");
   if (!ports) return;
-  command.add_option("--gateway-port", options.gateway_port, "Port of the gateway; 0: any free one")->envname("WATTSEAL_GATEWAY_PORT")->capture_default_str();
-  command.add_option("--repository-port", options.repository_port, "Port of the repository")->envname("WATTSEAL_REPOSITORY_PORT")->capture_default_str();
-  command.add_option("--smki-port", options.smki_port, "Port of the SMKI service")->envname("WATTSEAL_SMKI_PORT")->capture_default_str();
-  command.add_option("--wan", options.wan_url, "Where commands to devices go")->envname("WATTSEAL_WAN");
+  command
+      .add_option("--gateway-port", options.gateway_port, "Port of the gateway; 0: any free one")
+      ->envname("WATTSEAL_GATEWAY_PORT")
+      ->capture_default_str();
+  command.add_option("--repository-port", options.repository_port, "Port of the repository")
+      ->envname("WATTSEAL_REPOSITORY_PORT")
+      ->capture_default_str();
+  command.add_option("--smki-port", options.smki_port, "Port of the SMKI service")
+      ->envname("WATTSEAL_SMKI_PORT")
+      ->capture_default_str();
+  command.add_option("--wan", options.wan_url, "Where commands to devices go")
+      ->envname("WATTSEAL_WAN");
 }
 
 void add_demo(CLI::App& app, Context& context) {
@@ -53,14 +65,21 @@ void add_demo(CLI::App& app, Context& context) {
     bool logs = false;
   };
   const std::shared_ptr<Given> given = std::make_shared<Given>();
-  CLI::App* const command = app.add_subcommand("demo", "The main job end to end, from an empty disk to a signed answer from a meter");
-  command->add_option("--meters", given->options.premises, "Premises: four devices and eight certificates each")->check(CLI::Range(1, 100000))->capture_default_str();
+  CLI::App* const command = app.add_subcommand(
+      "demo", "The main job end to end, from an empty disk to a signed answer from a meter");
+  command
+      ->add_option("--meters", given->options.premises,
+                   "Premises: four devices and eight certificates each")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   command->add_option("--json", given->options.json, "Write the summary to this file, too");
-  command->add_flag("--stay", given->options.stay, "Leave everything running and print the addresses");
+  command->add_flag("--stay", given->options.stay,
+                    "Leave everything running and print the addresses");
   command->add_flag("--quiet", given->options.quiet, "Print nothing when all is well");
   command->add_flag("--logs", given->logs, "Show the services' logs on standard error");
   add_platform_options(*command, given->options.platform, true);
-  command->footer(examples({"wattseal demo", "wattseal demo --meters 50 --json summary.json", "wattseal demo --meters 10 --stay"}));
+  command->footer(examples({"wattseal demo", "wattseal demo --meters 50 --json summary.json",
+                            "wattseal demo --meters 10 --stay"}));
   command->callback([given, &context] {
     context.chosen = [given, &context] {
       log::set_level(given->logs ? log::Level::info : log::Level::off);

@@ -18,10 +18,13 @@ struct Given {
 
 void print_one(const json& found, bool pem) {
   if (pem) {
-    fmt::print("{}", x509::to_pem("CERTIFICATE", from_base64(found.value("der", "")).value_or(Bytes())));
+    fmt::print("{}",
+               x509::to_pem("CERTIFICATE", from_base64(found.value("der", "")).value_or(Bytes())));
     return;
   }
-  fmt::print("{}  {:<16} {}  {} .. {}\n", found.value("serial", ""), found.value("profile", ""), found.value("status", ""), found.value("not_before", ""), found.value("not_after", ""));
+  fmt::print("{}  {:<16} {}  {} .. {}\n", found.value("serial", ""), found.value("profile", ""),
+             found.value("status", ""), found.value("not_before", ""),
+             found.value("not_after", ""));
 }
 
 int look_up(const Context& context, const Given& given) {
@@ -29,7 +32,8 @@ int look_up(const Context& context, const Given& given) {
   if (!client.ok()) return refuse(context, client.refusal());
   http::Request request;
   request.method = "GET";
-  request.path = given.serial.empty() ? "/api/v1/certificates" : "/api/v1/certificates/" + given.serial;
+  request.path =
+      given.serial.empty() ? "/api/v1/certificates" : "/api/v1/certificates/" + given.serial;
   const auto ask = [&](const char* name, const std::string& value) {
     if (!value.empty()) request.query.push_back({name, value});
   };
@@ -43,7 +47,8 @@ int look_up(const Context& context, const Given& given) {
     fmt::print(stderr, "{}\n", body.is_object() ? body.dump(2) : response.body);
     return kRefused;
   }
-  if (context.json) print_json(body);
+  if (context.json)
+    print_json(body);
   else if (body.contains("certificates")) {
     for (const json& one : body["certificates"]) print_one(one, given.pem);
   } else {
@@ -56,19 +61,29 @@ int look_up(const Context& context, const Given& given) {
 
 void add_repository(CLI::App& app, Context& context) {
   const std::shared_ptr<Given> given = std::make_shared<Given>();
-  CLI::App* const repository = app.add_subcommand("repository", "Look up certificates in the SMKI repository");
-  repository->add_option("--url", given->url, "Address of the repository")->envname("WATTSEAL_REPOSITORY_URL")->capture_default_str();
+  CLI::App* const repository =
+      app.add_subcommand("repository", "Look up certificates in the SMKI repository");
+  repository->add_option("--url", given->url, "Address of the repository")
+      ->envname("WATTSEAL_REPOSITORY_URL")
+      ->capture_default_str();
   CLI::Option_group* const what = repository->add_option_group("what", "What is looked up: one of");
   what->add_option("--device", given->device, "EUI-64 of a device");
   what->add_option("--organisation", given->organisation, "EUI-64 of an organisation");
   what->add_option("--serial", given->serial, "Serial number, hexadecimal");
   what->require_option(1);
-  repository->add_option("--latest", given->latest, "Only the latest of this use")->check(CLI::IsMember({"DS", "KA"}));
-  repository->add_option("--role", given->role, "Role of the organisation's certificate, two hex digits; needed with --organisation --latest");
+  repository->add_option("--latest", given->latest, "Only the latest of this use")
+      ->check(CLI::IsMember({"DS", "KA"}));
+  repository->add_option("--role", given->role,
+                         "Role of the organisation's certificate, two hex digits; needed with "
+                         "--organisation --latest");
   repository->add_flag("--pem", given->pem, "Print PEM");
-  repository->footer(examples({"wattseal repository --device 00-57-53-00-00-00-00-00", "wattseal repository --device EUI --latest KA --pem",
-                               "wattseal repository --organisation EUI --latest DS --role 02 --json"}));
-  repository->callback([given, &context] { context.chosen = [given, &context] { return look_up(context, *given); }; });
+  repository->footer(
+      examples({"wattseal repository --device 00-57-53-00-00-00-00-00",
+                "wattseal repository --device EUI --latest KA --pem",
+                "wattseal repository --organisation EUI --latest DS --role 02 --json"}));
+  repository->callback([given, &context] {
+    context.chosen = [given, &context] { return look_up(context, *given); };
+  });
 }
 
 }  // namespace wattseal::apps

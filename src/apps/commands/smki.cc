@@ -24,10 +24,14 @@ void add_ceremony(CLI::App& smki, Context& context) {
   };
   const std::shared_ptr<Given> given = std::make_shared<Given>();
   given->options.data = "wattseal-data";
-  CLI::App* const command = smki.add_subcommand("ceremony", "Make the roots and issuing authorities of both hierarchies; what exists is kept");
+  CLI::App* const command = smki.add_subcommand(
+      "ceremony",
+      "Make the roots and issuing authorities of both hierarchies; what exists is kept");
   add_platform_options(*command, given->options, false);
-  command->add_option("--contingency-key", given->contingency_file, "Write the contingency symmetric key to this file, for the custodians");
-  command->footer(examples({"wattseal smki ceremony --data /var/lib/wattseal --contingency-key envelope.hex"}));
+  command->add_option("--contingency-key", given->contingency_file,
+                      "Write the contingency symmetric key to this file, for the custodians");
+  command->footer(
+      examples({"wattseal smki ceremony --data /var/lib/wattseal --contingency-key envelope.hex"}));
   command->callback([given, &context] {
     context.chosen = [given, &context] {
       Result<std::unique_ptr<Platform>> platform = Platform::create(context.world, given->options);
@@ -36,11 +40,18 @@ void add_ceremony(CLI::App& smki, Context& context) {
       if (!report.ok()) return refuse(context, report.refusal());
       json list = json::array();
       for (const smki::CeremonyReport::Authority& one : report->authorities) {
-        list.push_back({{"profile", one.profile}, {"name", one.name}, {"serial", one.serial.hex()}, {"key", one.key_label}, {"made_now", one.made_now}});
-        if (!context.json) fmt::print("{:<14} {:<16} {}  {}\n", one.profile, one.name, one.serial.hex(), one.made_now ? "made" : "kept");
+        list.push_back({{"profile", one.profile},
+                        {"name", one.name},
+                        {"serial", one.serial.hex()},
+                        {"key", one.key_label},
+                        {"made_now", one.made_now}});
+        if (!context.json)
+          fmt::print("{:<14} {:<16} {}  {}\n", one.profile, one.name, one.serial.hex(),
+                     one.made_now ? "made" : "kept");
       }
       if (context.json) print_json({{"authorities", list}});
-      if (!given->contingency_file.empty() && !report->contingency_symmetric_key.empty()) write_output(given->contingency_file, to_hex(report->contingency_symmetric_key) + "\n");
+      if (!given->contingency_file.empty() && !report->contingency_symmetric_key.empty())
+        write_output(given->contingency_file, to_hex(report->contingency_symmetric_key) + "\n");
       return kDone;
     };
   });
@@ -58,7 +69,8 @@ json describe(const x509::Certificate& certificate) {
            {"public_key", to_hex(certificate.key)}};
   if (certificate.subject_key_id) out["subject_key_id"] = to_hex(*certificate.subject_key_id);
   if (certificate.authority_key_id) out["authority_key_id"] = to_hex(*certificate.authority_key_id);
-  for (const Bytes& policy : certificate.policies) out["policies"].push_back(x509::oid::to_text(policy));
+  for (const Bytes& policy : certificate.policies)
+    out["policies"].push_back(x509::oid::to_text(policy));
   const Result<smki::Identity> identity = smki::read_identity(certificate);
   if (identity.ok()) {
     out["entity"] = identity->subject.eui->text();
@@ -69,7 +81,10 @@ json describe(const x509::Certificate& certificate) {
 }
 
 json describe(const x509::CertificationRequest& request) {
-  json out{{"kind", "request"}, {"subject", x509::name_text(request.subject)}, {"public_key", to_hex(request.key)}, {"proves_possession", x509::proves_possession(request)}};
+  json out{{"kind", "request"},
+           {"subject", x509::name_text(request.subject)},
+           {"public_key", to_hex(request.key)},
+           {"proves_possession", x509::proves_possession(request)}};
   const Result<smki::Asked> asked = smki::read_request(request);
   if (asked.ok()) {
     out["profile"] = asked->profile->id;
@@ -83,8 +98,15 @@ json describe(const x509::CertificationRequest& request) {
 
 json describe(const x509::Crl& crl) {
   json revoked = json::array();
-  for (const x509::RevokedEntry& entry : crl.entries) revoked.push_back({{"serial", entry.serial.hex()}, {"at", entry.at.iso()}, {"reason", entry.reason.value_or(0)}});
-  return {{"kind", "revocation list"}, {"number", crl.number}, {"this_update", crl.this_update.iso()}, {"next_update", crl.next_update.iso()}, {"revoked", revoked}};
+  for (const x509::RevokedEntry& entry : crl.entries)
+    revoked.push_back({{"serial", entry.serial.hex()},
+                       {"at", entry.at.iso()},
+                       {"reason", entry.reason.value_or(0)}});
+  return {{"kind", "revocation list"},
+          {"number", crl.number},
+          {"this_update", crl.this_update.iso()},
+          {"next_update", crl.next_update.iso()},
+          {"revoked", revoked}};
 }
 
 Result<json> inspect(std::string_view content) {
@@ -106,14 +128,20 @@ Result<json> inspect(std::string_view content) {
 }
 
 void print_fields(const json& object) {
-  for (const auto& [key, value] : object.items()) fmt::print("{:<18} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+  for (const auto& [key, value] : object.items())
+    fmt::print("{:<18} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
 }
 
 void add_inspect(CLI::App& smki, Context& context) {
-  const std::shared_ptr<std::vector<std::string>> files = std::make_shared<std::vector<std::string>>();
-  CLI::App* const command = smki.add_subcommand("inspect", "Show certificates, signing requests and revocation lists (PEM, DER, hex or base64)");
+  const std::shared_ptr<std::vector<std::string>> files =
+      std::make_shared<std::vector<std::string>>();
+  CLI::App* const command = smki.add_subcommand(
+      "inspect",
+      "Show certificates, signing requests and revocation lists (PEM, DER, hex or base64)");
   command->add_option("files", *files, "Files; - is standard input")->required();
-  command->footer(examples({"wattseal smki inspect device.pem", "wattseal smki inspect request.der --json", "curl -s URL | wattseal smki inspect -"}));
+  command->footer(
+      examples({"wattseal smki inspect device.pem", "wattseal smki inspect request.der --json",
+                "curl -s URL | wattseal smki inspect -"}));
   command->callback([files, &context] {
     context.chosen = [files, &context] {
       int code = kDone;
@@ -136,12 +164,19 @@ void add_inspect(CLI::App& smki, Context& context) {
 // ---- submit
 
 void print_row(const json& row) {
-  if (row["state"] == "refused") fmt::print("row {:<6} refused    {}: {}\n", row["row"].get<int>(), row["refusal"]["rule"].get<std::string>(), row["refusal"]["found"].get<std::string>());
-  else fmt::print("row {:<6} {:<10} {}\n", row["row"].get<int>(), row["state"].get<std::string>(), row.value("serial", ""));
+  if (row["state"] == "refused")
+    fmt::print("row {:<6} refused    {}: {}\n", row["row"].get<int>(),
+               row["refusal"]["rule"].get<std::string>(),
+               row["refusal"]["found"].get<std::string>());
+  else
+    fmt::print("row {:<6} {:<10} {}\n", row["row"].get<int>(), row["state"].get<std::string>(),
+               row.value("serial", ""));
 }
 
-// Safe to repeat after any interruption: the same requests from the same subscriber are the same batch.
-int submit(const Context& context, const std::string& url, const std::string& subscriber, const std::string& file) {
+// Safe to repeat after any interruption: the same requests from the same subscriber are the same
+// batch.
+int submit(const Context& context, const std::string& url, const std::string& subscriber,
+           const std::string& file) {
   Result<std::unique_ptr<http::Client>> client = http::Client::open(url);
   if (!client.ok()) return refuse(context, client.refusal());
   http::Request request;
@@ -155,20 +190,26 @@ int submit(const Context& context, const std::string& url, const std::string& su
     fmt::print(stderr, "{}\n", answer.is_object() ? answer.dump(2) : accepted.body);
     return kRefused;
   }
-  const std::string batch = "/api/v1/batches/" + std::to_string(answer["batch"].get<std::uint64_t>());
+  const std::string batch =
+      "/api/v1/batches/" + std::to_string(answer["batch"].get<std::uint64_t>());
   json status;
   do {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     status = json::parse((*client)->get(batch).body);
-    fmt::print(stderr, "\r{} of {} published, {} refused", status["published"].get<std::uint64_t>(), status["rows"].get<std::uint64_t>(), status["refused"].get<std::uint64_t>());
+    fmt::print(stderr, "\r{} of {} published, {} refused", status["published"].get<std::uint64_t>(),
+               status["rows"].get<std::uint64_t>(), status["refused"].get<std::uint64_t>());
   } while (!status["complete"].get<bool>());
   fmt::print(stderr, "\n");
   json rows = json::array();
   const std::uint64_t total = status["rows"];
   for (std::uint64_t from = 0; from < total; from += 1000) {
-    for (json& row : json::parse((*client)->get(batch + "/results?max=1000&from=" + std::to_string(from)).body)["rows"]) {
-      if (context.json) rows.push_back(row);
-      else print_row(row);
+    for (json& row : json::parse((*client)
+                                     ->get(batch + "/results?max=1000&from=" + std::to_string(from))
+                                     .body)["rows"]) {
+      if (context.json)
+        rows.push_back(row);
+      else
+        print_row(row);
     }
   }
   if (context.json) print_json({{"batch", answer["batch"]}, {"rows", rows}});
@@ -180,12 +221,22 @@ void add_submit(CLI::App& smki, Context& context) {
     std::string url = "http://127.0.0.1:8081", subscriber, file;
   };
   const std::shared_ptr<Given> given = std::make_shared<Given>();
-  CLI::App* const command = smki.add_subcommand("submit", "Submit signing requests (a PEM bundle) as one batch and follow it to its end; safe to repeat");
-  command->add_option("--url", given->url, "Address of the SMKI service")->envname("WATTSEAL_SMKI_URL")->capture_default_str();
+  CLI::App* const command = smki.add_subcommand("submit",
+                                                "Submit signing requests (a PEM bundle) as one "
+                                                "batch and follow it to its end; safe to repeat");
+  command->add_option("--url", given->url, "Address of the SMKI service")
+      ->envname("WATTSEAL_SMKI_URL")
+      ->capture_default_str();
   command->add_option("--subscriber", given->subscriber, "EUI-64 of the subscriber")->required();
   command->add_option("file", given->file, "PEM bundle; - is standard input")->required();
-  command->footer(examples({"wattseal smki submit --subscriber 90-57-53-00-00-05-00-00 requests.pem", "wattseal smki submit --subscriber EUI - --json < requests.pem"}));
-  command->callback([given, &context] { context.chosen = [given, &context] { return submit(context, given->url, given->subscriber, given->file); }; });
+  command->footer(
+      examples({"wattseal smki submit --subscriber 90-57-53-00-00-05-00-00 requests.pem",
+                "wattseal smki submit --subscriber EUI - --json < requests.pem"}));
+  command->callback([given, &context] {
+    context.chosen = [given, &context] {
+      return submit(context, given->url, given->subscriber, given->file);
+    };
+  });
 }
 
 }  // namespace

@@ -14,9 +14,13 @@ void add_up(CLI::App& app, Context& context) {
   options->gateway_port = 8079;
   options->smki_port = 8081;
   options->repository_port = 8083;
-  CLI::App* const command = app.add_subcommand("up", "Run the SMKI service, the repository and the gateway until interrupted");
+  CLI::App* const command = app.add_subcommand(
+      "up", "Run the SMKI service, the repository and the gateway until interrupted");
   add_platform_options(*command, *options, true);
-  command->footer(examples({"wattseal up", "wattseal up --data /var/lib/wattseal --keys pkcs11 --wan http://127.0.0.1:9000", "WATTSEAL_GATEWAY_PORT=9079 wattseal up --json"}));
+  command->footer(
+      examples({"wattseal up",
+                "wattseal up --data /var/lib/wattseal --keys pkcs11 --wan http://127.0.0.1:9000",
+                "WATTSEAL_GATEWAY_PORT=9079 wattseal up --json"}));
   command->callback([options, &context] {
     context.chosen = [options, &context] {
       Result<std::unique_ptr<Platform>> platform = Platform::create(context.world, *options);
@@ -27,10 +31,15 @@ void add_up(CLI::App& app, Context& context) {
         if (!started.ok()) return refuse(context, started.refusal());
       }
       if (context.json) {
-        print_json({{"gateway", (*platform)->gateway_url()}, {"repository", (*platform)->repository_url()}, {"smki", (*platform)->smki_url()}, {"keys", (*platform)->key_store_kind()}});
+        print_json({{"gateway", (*platform)->gateway_url()},
+                    {"repository", (*platform)->repository_url()},
+                    {"smki", (*platform)->smki_url()},
+                    {"keys", (*platform)->key_store_kind()}});
       } else {
-        fmt::print("gateway     {}\nrepository  {}\nSMKI        {}\nkeys        {}\nCtrl-C ends it.\n", (*platform)->gateway_url(), (*platform)->repository_url(),
-                   (*platform)->smki_url(), (*platform)->key_store_kind());
+        fmt::print(
+            "gateway     {}\nrepository  {}\nSMKI        {}\nkeys        {}\nCtrl-C ends it.\n",
+            (*platform)->gateway_url(), (*platform)->repository_url(), (*platform)->smki_url(),
+            (*platform)->key_store_kind());
       }
       std::fflush(stdout);
       context.wait_for_end();

@@ -1,4 +1,5 @@
-// From a device's message to the response its user receives; and what happens to those that get none.
+// From a device's message to the response its user receives; and what happens to those that get
+// none.
 #include "base/log.h"
 #include "gateway/gateway/state.h"
 
@@ -7,40 +8,55 @@ namespace {
 
 constexpr std::size_t kRowsPerStep = 256;
 
-// Alerts carry their code in the first two octets of a DLMS structure, a GBZ alert header or a DER sequence; the payload kind says where.
-// It is for the DUIS envelope only; users parse the message themselves.
+// Alerts carry their code in the first two octets of a DLMS structure, a GBZ alert header or a DER
+// sequence; the payload kind says where. It is for the DUIS envelope only; users parse the message
+// themselves.
 std::string alert_code(BytesView payload) {
-  if (payload.size() >= 5 && payload[0] == 0x01 && payload[1] == 0x09) return to_hex_upper(payload.subspan(3, 2));
-  // data-notification: 0F, long-invoke-id(4), date-time length, then structure, count, long-unsigned.
-  if (payload.size() >= 11 && payload[0] == 0x0F && payload[5] == 0 && payload[6] == 2 && payload[8] == 18) return to_hex_upper(payload.subspan(9, 2));
-  // SEQUENCE { INTEGER code, … } with a one-octet length; a code of 8000 and above has a sign octet.
-  if (payload.size() >= 7 && payload[0] == 0x30 && payload[2] == 0x02 && payload[3] == 3) return to_hex_upper(payload.subspan(5, 2));
+  if (payload.size() >= 5 && payload[0] == 0x01 && payload[1] == 0x09)
+    return to_hex_upper(payload.subspan(3, 2));
+  // data-notification: 0F, long-invoke-id(4), date-time length, then structure, count,
+  // long-unsigned.
+  if (payload.size() >= 11 && payload[0] == 0x0F && payload[5] == 0 && payload[6] == 2 &&
+      payload[8] == 18)
+    return to_hex_upper(payload.subspan(9, 2));
+  // SEQUENCE { INTEGER code, … } with a one-octet length; a code of 8000 and above has a sign
+  // octet.
+  if (payload.size() >= 7 && payload[0] == 0x30 && payload[2] == 0x02 && payload[3] == 3)
+    return to_hex_upper(payload.subspan(5, 2));
   return "0000";
 }
 
-// The signature of a critical answer or alert must be the device's. Answers with a MAC are for their recipient to check.
+// The signature of a critical answer or alert must be the device's. Answers with a MAC are for
+// their recipient to check.
 Status check_device_signature(const smki::Repository& repository, const gbcs::Message& message) {
   if (message.signature_field != gbcs::SignatureField::present) return {};
-  TRY_ASSIGN(const smki::PublishedCertificate published, repository.latest(message.originator, KeyUse::digital_signature, std::nullopt));
+  TRY_ASSIGN(const smki::PublishedCertificate published,
+             repository.latest(message.originator, KeyUse::digital_signature, std::nullopt));
   TRY_ASSIGN(const x509::Certificate certificate, x509::parse_certificate(published.der));
   return gbcs::verify_signature(message, certificate.key);
 }
 
 }  // namespace
 
-void Gateway::State::add_response(storage::Batch& batch, Eui64 to, const duis::ServiceResponse& response, TraceId trace) {
+void Gateway::State::add_response(storage::Batch& batch, Eui64 to,
+                                  const duis::ServiceResponse& response, TraceId trace) {
   const std::string document = signed_document(response);
-  const std::string id = response.request_id ? response.request_id->text() : response.response_id->text();
-  batch.put(tables::responses_out, order_key(next_response++), Outgoing{to, trace, to_bytes(as_bytes(document)), id}.encode());
+  const std::string id =
+      response.request_id ? response.request_id->text() : response.response_id->text();
+  batch.put(tables::responses_out, order_key(next_response++),
+            Outgoing{to, trace, to_bytes(as_bytes(document)), id}.encode());
 }
 
 Status Gateway::on_device_message(BytesView octets, TraceId trace) {
   const Result<gbcs::Message> message = gbcs::decode(octets);
   if (!message.ok()) return state_->disbelieve(octets, message.refusal(), trace);
-  if (message->cra == gbcs::Cra::command) return state_->disbelieve(octets, {"gateway-device-command"_rule, "a device does not send commands to users"}, trace);
+  if (message->cra == gbcs::Cra::command)
+    return state_->disbelieve(
+        octets, {"gateway-device-command"_rule, "a device does not send commands to users"}, trace);
   const Status signature = check_device_signature(state_->repository, *message);
   if (!signature.ok()) return state_->disbelieve(octets, signature.refusal(), trace);
-  return message->cra == gbcs::Cra::alert ? state_->on_alert(*message, octets, trace) : state_->on_answer(*message, octets, trace);
+  return message->cra == gbcs::Cra::alert ? state_->on_alert(*message, octets, trace)
+                                          : state_->on_answer(*message, octets, trace);
 }
 
 Status Gateway::State::disbelieve(BytesView octets, const Refusal& refusal, TraceId trace) {
@@ -51,7 +67,8 @@ Status Gateway::State::disbelieve(BytesView octets, const Refusal& refusal, Trac
                    .octets(FactField::message_digest, crypto::sha256(octets))
                    .bytes());
   if (!store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
-  log::warning("device_message_refused", {{"trace", trace.text()}, {"rule", std::string(refusal.rule.text())}});
+  log::warning("device_message_refused",
+               {{"trace", trace.text()}, {"rule", std::string(refusal.rule.text())}});
   return refusal;
 }
 
@@ -77,11 +94,14 @@ Status Gateway::State::on_alert(const gbcs::Message& message, BytesView octets, 
 Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets, TraceId trace) {
   const Bytes key = awaiting_key(message.originator, message.target, message.counter, message.code);
   const std::optional<Bytes> stored = store.get(tables::awaiting, key);
-  const Refusal unexpected{"gateway-unexpected-answer"_rule, "nobody waits for counter " + std::to_string(message.counter.number()) + " of " + message.originator.text()};
+  const Refusal unexpected{"gateway-unexpected-answer"_rule,
+                           "nobody waits for counter " + std::to_string(message.counter.number()) +
+                               " of " + message.originator.text()};
   if (!stored) return disbelieve(octets, unexpected, trace);
   const Awaited awaited = Awaited::decode(*stored);
   const duis::RequestId id = request_id_of(awaited.request_key);
-  const RequestRecord record = RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());
+  const RequestRecord record =
+      RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());
   duis::ServiceResponse response;
   response.schema_version = record.schema_version;
   response.request_id = id;
@@ -98,7 +118,10 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
                    .text(FactField::request_id, id.text())
                    .octets(FactField::message_digest, crypto::sha256(octets))
                    .bytes());
-  batch.append(FactWriter(FactKind::request_ended, response.at, awaited.trace).text(FactField::request_id, id.text()).text(FactField::response_code, "I0").bytes());
+  batch.append(FactWriter(FactKind::request_ended, response.at, awaited.trace)
+                   .text(FactField::request_id, id.text())
+                   .text(FactField::response_code, "I0")
+                   .bytes());
   add_response(batch, id.originator, response, awaited.trace);
   TRY(store.commit(std::move(batch)));
   ++tally.answered;
@@ -118,7 +141,8 @@ bool Gateway::expire_requests() {
   for (const auto& [key, value] : late) {
     const Awaited awaited = Awaited::decode(value);
     const duis::RequestId id = request_id_of(awaited.request_key);
-    const RequestRecord record = RequestRecord::decode(state.store.get(tables::requests, awaited.request_key).value());
+    const RequestRecord record =
+        RequestRecord::decode(state.store.get(tables::requests, awaited.request_key).value());
     duis::ServiceResponse response;
     response.schema_version = record.schema_version;
     response.request_id = id;
@@ -127,10 +151,17 @@ bool Gateway::expire_requests() {
     response.service_reference = record.service_reference;
     response.service_variant = record.service_variant;
     storage::Batch batch;
-    batch.require_value(tables::awaiting, key, value, Refusal{"gateway-unexpected-answer"_rule, "the answer came at the last moment"});
+    batch.require_value(
+        tables::awaiting, key, value,
+        Refusal{"gateway-unexpected-answer"_rule, "the answer came at the last moment"});
     batch.erase(tables::awaiting, key);
-    batch.append(FactWriter(FactKind::request_timed_out, now, awaited.trace).text(FactField::request_id, id.text()).bytes());
-    batch.append(FactWriter(FactKind::request_ended, now, awaited.trace).text(FactField::request_id, id.text()).text(FactField::response_code, "E21").bytes());
+    batch.append(FactWriter(FactKind::request_timed_out, now, awaited.trace)
+                     .text(FactField::request_id, id.text())
+                     .bytes());
+    batch.append(FactWriter(FactKind::request_ended, now, awaited.trace)
+                     .text(FactField::request_id, id.text())
+                     .text(FactField::response_code, "E21")
+                     .bytes());
     state.add_response(batch, id.originator, response, awaited.trace);
     if (state.store.commit(std::move(batch)).ok()) ++state.tally.timed_out;
   }

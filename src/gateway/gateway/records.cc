@@ -38,7 +38,11 @@ RequestRecord RequestRecord::decode(BytesView octets) {
 }
 
 Bytes Awaited::encode() const {
-  return RecordWriter().octets(request_key).number(static_cast<std::uint64_t>(deadline.unix_seconds())).octets(trace.octets()).bytes();
+  return RecordWriter()
+      .octets(request_key)
+      .number(static_cast<std::uint64_t>(deadline.unix_seconds()))
+      .octets(trace.octets())
+      .bytes();
 }
 
 Awaited Awaited::decode(BytesView octets) {
@@ -50,7 +54,14 @@ Awaited Awaited::decode(BytesView octets) {
   return awaited;
 }
 
-Bytes Outgoing::encode() const { return RecordWriter().octets(to.octets()).octets(trace.octets()).octets(content).text(request_id).bytes(); }
+Bytes Outgoing::encode() const {
+  return RecordWriter()
+      .octets(to.octets())
+      .octets(trace.octets())
+      .octets(content)
+      .text(request_id)
+      .bytes();
+}
 
 Outgoing Outgoing::decode(BytesView octets) {
   RecordReader record(octets);
@@ -64,17 +75,20 @@ Outgoing Outgoing::decode(BytesView octets) {
 
 Bytes request_key(const duis::RequestId& id, ServiceUrl url) {
   Bytes key = id.key();
-  // A critical request comes twice under one RequestID: to be transformed, then signed. Each may come once.
+  // A critical request comes twice under one RequestID: to be transformed, then signed. Each may
+  // come once.
   key.push_back(url == ServiceUrl::transform ? 'T' : 'S');
   return key;
 }
 
 duis::RequestId request_id_of(BytesView key) {
   if (key.size() != 25) throw Fault("a stored request key has the wrong length");
-  return {Eui64::from_number(get_be(key.first(8))), Eui64::from_number(get_be(key.subspan(8, 8))), OriginatorCounter(get_be(key.subspan(16, 8)))};
+  return {Eui64::from_number(get_be(key.first(8))), Eui64::from_number(get_be(key.subspan(8, 8))),
+          OriginatorCounter(get_be(key.subspan(16, 8)))};
 }
 
-Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter, gbcs::MessageCode code) {
+Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter,
+                   gbcs::MessageCode code) {
   Bytes key;
   put_be(key, device.number());
   put_be(key, originator.number());

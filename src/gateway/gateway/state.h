@@ -1,4 +1,5 @@
-// What the rooms of the gateway share: its collaborators, its keys, its record formats. Private to gateway.
+// What the rooms of the gateway share: its collaborators, its keys, its record formats. Private to
+// gateway.
 #pragma once
 #include <atomic>
 #include <map>
@@ -42,14 +43,24 @@ struct Outgoing {
 
 Bytes request_key(const duis::RequestId& id, ServiceUrl url);
 duis::RequestId request_id_of(BytesView request_key);
-Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter, gbcs::MessageCode code);
+Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter,
+                   gbcs::MessageCode code);
 Bytes order_key(std::uint64_t order);
 
 struct Gateway::State {
-  State(const World& the_world, storage::Store& the_store, const smki::RegistrationAuthority& the_parties, const smki::Repository& the_repository,
-        const Registration& the_registration, Inventory& the_inventory, DccIdentity the_identity, WanSend the_wan, UserSend the_user)
-      : world(the_world), store(the_store), parties(the_parties), repository(the_repository), registration(the_registration),
-        inventory(the_inventory), identity(std::move(the_identity)), wan(std::move(the_wan)), user(std::move(the_user)) {}
+  State(const World& the_world, storage::Store& the_store,
+        const smki::RegistrationAuthority& the_parties, const smki::Repository& the_repository,
+        const Registration& the_registration, Inventory& the_inventory, DccIdentity the_identity,
+        WanSend the_wan, UserSend the_user)
+      : world(the_world),
+        store(the_store),
+        parties(the_parties),
+        repository(the_repository),
+        registration(the_registration),
+        inventory(the_inventory),
+        identity(std::move(the_identity)),
+        wan(std::move(the_wan)),
+        user(std::move(the_user)) {}
 
   const World& world;
   storage::Store& store;
@@ -66,18 +77,25 @@ struct Gateway::State {
   UtcTime next_expiry_look;
 
   struct Tally {
-    std::atomic<std::uint64_t> accepted{0}, refused{0}, sent{0}, answered{0}, delivered{0}, timed_out{0}, disbelieved{0};
+    std::atomic<std::uint64_t> accepted{0}, refused{0}, sent{0}, answered{0}, delivered{0},
+        timed_out{0}, disbelieved{0};
   } tally;
 
   // intake.cc
-  Result<duis::ServiceResponse> handle(ServiceUrl url, const xml::Document& document, TraceId trace, std::optional<duis::ServiceRequest>& read);
-  Result<duis::ServiceResponse> handle_transform(const duis::ServiceRequest& request, const Device& device, TraceId trace);
-  Result<duis::ServiceResponse> handle_send(const duis::ServiceRequest& request, const Device& device, TraceId trace);
-  Result<duis::ServiceResponse> handle_local(const duis::ServiceRequest& request, const Device& device, TraceId trace);
+  Result<duis::ServiceResponse> handle(ServiceUrl url, const xml::Document& document, TraceId trace,
+                                       std::optional<duis::ServiceRequest>& read);
+  Result<duis::ServiceResponse> handle_transform(const duis::ServiceRequest& request,
+                                                 const Device& device, TraceId trace);
+  Result<duis::ServiceResponse> handle_send(const duis::ServiceRequest& request,
+                                            const Device& device, TraceId trace);
+  Result<duis::ServiceResponse> handle_local(const duis::ServiceRequest& request,
+                                             const Device& device, TraceId trace);
   Result<gbcs::Message> signed_command(const duis::ServiceRequest& request);
   Result<crypto::SharedSecret> broker_secret(Eui64 device);
-  Status accept(const duis::ServiceRequest& request, ServiceUrl url, const gbcs::Message& message, const std::string& use_case, TraceId trace, bool to_wan);
-  void journal_refusal(const Refusal& refusal, const std::optional<duis::ServiceRequest>& request, TraceId trace);
+  Status accept(const duis::ServiceRequest& request, ServiceUrl url, const gbcs::Message& message,
+                const std::string& use_case, TraceId trace, bool to_wan);
+  void journal_refusal(const Refusal& refusal, const std::optional<duis::ServiceRequest>& request,
+                       TraceId trace);
   duis::ServiceResponse answer_to(const duis::ServiceRequest& request, std::string code) const;
   std::string signed_document(const duis::ServiceResponse& response) const;
 
@@ -85,10 +103,12 @@ struct Gateway::State {
   Status disbelieve(BytesView octets, const Refusal& refusal, TraceId trace);
   Status on_alert(const gbcs::Message& message, BytesView octets, TraceId trace);
   Status on_answer(const gbcs::Message& message, BytesView octets, TraceId trace);
-  void add_response(storage::Batch& batch, Eui64 to, const duis::ServiceResponse& response, TraceId trace);
+  void add_response(storage::Batch& batch, Eui64 to, const duis::ServiceResponse& response,
+                    TraceId trace);
 
   std::mutex secrets_mutex;
-  std::map<Eui64, std::pair<CertificateSerial, crypto::SharedSecret>> secrets;  // with the device's latest key agreement certificate
+  std::map<Eui64, std::pair<CertificateSerial, crypto::SharedSecret>>
+      secrets;  // with the device's latest key agreement certificate
 };
 
 // The inventory's answers to the template engine.

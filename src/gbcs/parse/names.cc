@@ -42,7 +42,9 @@ std::string hex16(std::uint16_t number) {
 
 std::string_view object_name(unsigned class_id, std::string_view object, unsigned member) {
   for (const ObjectRow& row : kObjects) {
-    if (row.class_id == std::to_string(class_id) && row.object == object && row.member == std::to_string(member)) return row.name;
+    if (row.class_id == std::to_string(class_id) && row.object == object &&
+        row.member == std::to_string(member))
+      return row.name;
   }
   return {};
 }
@@ -63,7 +65,8 @@ std::string_view alert_title(std::string_view code) {
 
 AttributeName attribute_name(std::uint16_t cluster, std::uint16_t attribute) {
   for (const AttributeRow& row : kAttributes) {
-    if (row.cluster == hex16(cluster) && row.attribute == hex16(attribute)) return {row.name, row.kind};
+    if (row.cluster == hex16(cluster) && row.attribute == hex16(attribute))
+      return {row.name, row.kind};
   }
   return {};
 }
@@ -73,7 +76,8 @@ std::string_view unit_name(std::int64_t unit) {
     std::int64_t number;
     std::string_view name;
   };
-  static constexpr Unit kUnits[] = {{13, "m3"}, {27, "W"}, {28, "VA"}, {29, "var"}, {30, "Wh"}, {31, "VAh"}, {32, "varh"}, {33, "A"}, {35, "V"}, {44, "Hz"}};
+  static constexpr Unit kUnits[] = {{13, "m3"},  {27, "W"},    {28, "VA"}, {29, "var"}, {30, "Wh"},
+                                    {31, "VAh"}, {32, "varh"}, {33, "A"},  {35, "V"},   {44, "Hz"}};
   for (const Unit& row : kUnits) {
     if (row.number == unit) return row.name;
   }

@@ -1,4 +1,5 @@
-// Names for people, from data/: objects, attributes, response values, alert codes. Empty when there is no row. Private to gbcs.
+// Names for people, from data/: objects, attributes, response values, alert codes. Empty when there
+// is no row. Private to gbcs.
 #pragma once
 #include <cstdint>
 #include <string>

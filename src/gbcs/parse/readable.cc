@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::uint16_t kFirstUpdateCode = 0x0102, kLastUpdateCode = 0x0109;
 
-std::string or_else(std::string_view name, std::string otherwise) { return name.empty() ? std::move(otherwise) : std::string(name); }
+std::string or_else(std::string_view name, std::string otherwise) {
+  return name.empty() ? std::move(otherwise) : std::string(name);
+}
 
 // A number with its decimal point moved by `scale` digits.
 std::string scaled_text(std::int64_t number, int scale) {
@@ -46,14 +48,16 @@ std::string text_of(const cosem::Value& value) {
     case cosem::Tag::compact_array: {
       std::string all;
       for (const cosem::Value& item : value.items) all += (all.empty() ? "" : ", ") + text_of(item);
-      return (value.tag == cosem::Tag::structure ? "{" : "[") + all + (value.tag == cosem::Tag::structure ? "}" : "]");
+      return (value.tag == cosem::Tag::structure ? "{" : "[") + all +
+             (value.tag == cosem::Tag::structure ? "}" : "]");
     }
     default: return std::to_string(value.number);
   }
 }
 
 bool is_scaler_unit(const cosem::Value& value) {
-  return value.tag == cosem::Tag::structure && value.items.size() == 2 && value.items[0].tag == cosem::Tag::integer && value.items[1].tag == cosem::Tag::enumeration;
+  return value.tag == cosem::Tag::structure && value.items.size() == 2 &&
+         value.items[0].tag == cosem::Tag::integer && value.items[1].tag == cosem::Tag::enumeration;
 }
 
 class Readable {
@@ -87,7 +91,8 @@ class Readable {
     TRY_ASSIGN(const cosem::AccessRequest access, cosem::decode_access_request(message_.payload));
     for (const cosem::RequestItem& item : access.items) {
       const std::string object = item.object.text() + ":" + std::to_string(item.member);
-      add(or_else(object_name(item.class_id, item.object.text(), item.member), object), "", text_of(item.data));
+      add(or_else(object_name(item.class_id, item.object.text(), item.member), object), "",
+          text_of(item.data));
     }
     return {};
   }
@@ -96,21 +101,25 @@ class Readable {
     TRY_ASSIGN(const cosem::AccessResponse access, cosem::decode_access_response(message_.payload));
     for (std::size_t i = 0; i < access.items.size(); ++i) {
       const cosem::ResponseItem& item = access.items[i];
-      const std::string result = or_else(cosem::result_name(item.operation, item.result), "result " + std::to_string(item.result));
+      const std::string result = or_else(cosem::result_name(item.operation, item.result),
+                                         "result " + std::to_string(item.result));
       const cosem::Value* const sealed = protected_part(item.data);
       if (sealed && item.result == cosem::kSuccess) {
         TRY(protected_values(sealed->content));
         continue;
       }
-      add(or_else(response_value_name(out_.use_case, i + 1), "item " + std::to_string(i + 1)), result, text_of(item.data));
+      add(or_else(response_value_name(out_.use_case, i + 1), "item " + std::to_string(i + 1)),
+          result, text_of(item.data));
     }
     return {};
   }
 
   // The answer of get_protected_attributes: parameters, then the sealed octets.
   static const cosem::Value* protected_part(const cosem::Value& data) {
-    const bool fits = data.tag == cosem::Tag::structure && data.items.size() == 2 && data.items[0].tag == cosem::Tag::array &&
-                      data.items[1].tag == cosem::Tag::octet_string && data.items[1].content.size() >= 17 && data.items[1].content[0] == 0x31;
+    const bool fits = data.tag == cosem::Tag::structure && data.items.size() == 2 &&
+                      data.items[0].tag == cosem::Tag::array &&
+                      data.items[1].tag == cosem::Tag::octet_string &&
+                      data.items[1].content.size() >= 17 && data.items[1].content[0] == 0x31;
     return fits ? &data.items[1] : nullptr;
   }
 
@@ -125,22 +134,26 @@ class Readable {
         std::string text = text_of(fields[i]);
         if (i + 1 < fields.size() && is_scaler_unit(fields[i + 1])) {
           const std::vector<cosem::Value>& scaler = fields[i + 1].items;
-          text = scaled_text(fields[i].number, static_cast<int>(scaler[0].number)) + " " + or_else(unit_name(scaler[1].number), "unit " + std::to_string(scaler[1].number));
+          text = scaled_text(fields[i].number, static_cast<int>(scaler[0].number)) + " " +
+                 or_else(unit_name(scaler[1].number), "unit " + std::to_string(scaler[1].number));
           ++i;
         }
         ++index;
-        add(or_else(response_value_name(out_.use_case, index), "value " + std::to_string(index)), "success", text);
+        add(or_else(response_value_name(out_.use_case, index), "value " + std::to_string(index)),
+            "success", text);
       }
     }
     return {};
   }
 
   Status notification() {
-    TRY_ASSIGN(const cosem::DataNotification notification, cosem::decode_data_notification(message_.payload));
+    TRY_ASSIGN(const cosem::DataNotification notification,
+               cosem::decode_data_notification(message_.payload));
     const std::vector<cosem::Value>& parts = notification.body.items;
     if (parts.size() >= 2 && parts[0].tag == cosem::Tag::long_unsigned) {
       alert(static_cast<std::uint16_t>(parts[0].number), text_of(parts[1]));
-      for (std::size_t i = 2; i < parts.size(); ++i) add("detail " + std::to_string(i - 1), "", text_of(parts[i]));
+      for (std::size_t i = 2; i < parts.size(); ++i)
+        add("detail " + std::to_string(i - 1), "", text_of(parts[i]));
     } else {
       add("notification", "", text_of(notification.body));
     }
@@ -169,10 +182,14 @@ class Readable {
         TRY_ASSIGN(body, open_(message_, component.body));
       }
       const bool general = !zcl::is_cluster_command(component);
-      if (general && component.command == zcl::command::kReadAttributesResponse) TRY(gas_values(component.cluster, body));
-      else if (general && component.command == zcl::command::kDefaultResponse) TRY(gas_result(component, body));
-      else if (general && component.command == zcl::command::kWriteAttributesResponse) TRY(gas_writes(component, body));
-      else add(component_name(component), "", to_hex(body));
+      if (general && component.command == zcl::command::kReadAttributesResponse)
+        TRY(gas_values(component.cluster, body));
+      else if (general && component.command == zcl::command::kDefaultResponse)
+        TRY(gas_result(component, body));
+      else if (general && component.command == zcl::command::kWriteAttributesResponse)
+        TRY(gas_writes(component, body));
+      else
+        add(component_name(component), "", to_hex(body));
     }
     return {};
   }
@@ -195,7 +212,9 @@ class Readable {
     TRY_ASSIGN(const std::vector<zcl::WriteStatus> failures, zcl::decode_write_response(body));
     if (failures.empty()) add(component_name(component), "success", "");
     for (const zcl::WriteStatus& failure : failures) {
-      add(or_else(attribute_name(component.cluster, failure.attribute).name, "attribute " + std::to_string(failure.attribute)), zcl::status_name(failure.status), "");
+      add(or_else(attribute_name(component.cluster, failure.attribute).name,
+                  "attribute " + std::to_string(failure.attribute)),
+          zcl::status_name(failure.status), "");
     }
     return {};
   }
@@ -207,11 +226,16 @@ class Readable {
     std::string unit;
     for (const zcl::ReadRecord& record : records) {
       const std::string_view kind = attribute_name(cluster, record.attribute).kind;
-      const Result<std::int64_t> number = record.status == 0 ? zcl::integer(record.value) : Result<std::int64_t>(Refusal{"zcl-type"_rule, ""});
+      const Result<std::int64_t> number = record.status == 0
+                                              ? zcl::integer(record.value)
+                                              : Result<std::int64_t>(Refusal{"zcl-type"_rule, ""});
       if (!number.ok()) continue;
       if (kind == "multiplier") multiplier = *number;
       if (kind == "divisor" && *number > 0) divisor = *number;
-      if (kind == "unit") unit = *number == 1 ? " m3" : *number == 0 ? " kWh" : " (unit " + std::to_string(*number) + ")";
+      if (kind == "unit")
+        unit = *number == 1   ? " m3"
+               : *number == 0 ? " kWh"
+                              : " (unit " + std::to_string(*number) + ")";
     }
     int scale = 0;
     while (divisor % 10 == 0) {
@@ -221,18 +245,23 @@ class Readable {
     for (const zcl::ReadRecord& record : records) {
       const AttributeName name = attribute_name(cluster, record.attribute);
       std::string value = to_hex(record.value.octets);
-      const Result<std::int64_t> number = record.status == 0 ? zcl::integer(record.value) : Result<std::int64_t>(Refusal{"zcl-type"_rule, ""});
+      const Result<std::int64_t> number = record.status == 0
+                                              ? zcl::integer(record.value)
+                                              : Result<std::int64_t>(Refusal{"zcl-type"_rule, ""});
       if (number.ok()) {
-        const bool scales = name.kind == "scaled" && divisor == 1 && multiplier >= 0 && multiplier < 1'000'000 && *number >= 0 && *number < 1'000'000'000'000;
+        const bool scales = name.kind == "scaled" && divisor == 1 && multiplier >= 0 &&
+                            multiplier < 1'000'000 && *number >= 0 && *number < 1'000'000'000'000;
         value = scales ? scaled_text(*number * multiplier, scale) + unit : std::to_string(*number);
       }
-      add(or_else(name.name, "attribute " + std::to_string(record.attribute)), zcl::status_name(record.status), value);
+      add(or_else(name.name, "attribute " + std::to_string(record.attribute)),
+          zcl::status_name(record.status), value);
     }
     return {};
   }
 
   Status asn1_payload() {
-    const bool update = message_.code.number() >= kFirstUpdateCode && message_.code.number() <= kLastUpdateCode;
+    const bool update =
+        message_.code.number() >= kFirstUpdateCode && message_.code.number() <= kLastUpdateCode;
     if (update && message_.cra == Cra::response) return update_outcomes();
     add("payload", "", to_hex(message_.payload));
     return {};
@@ -263,16 +292,20 @@ class Readable {
     TRY_ASSIGN(asn1::Reader cell, one.enter(asn1::kSequence));
     TRY_ASSIGN(const std::uint64_t code, cell.unsigned_integer());
     TRY_ASSIGN(const asn1::Tlv usage, cell.expect(asn1::kBitString));
-    const std::optional<RemotePartyRole> role = remote_party_role(static_cast<unsigned>(std::min<std::uint64_t>(code, 0xFFFF)));
+    const std::optional<RemotePartyRole> role =
+        remote_party_role(static_cast<unsigned>(std::min<std::uint64_t>(code, 0xFFFF)));
     const bool signing = usage.content.size() == 2 && usage.content[1] == 0x80;
     TRY_ASSIGN(const asn1::Tlv status, one.expect(asn1::kEnumerated));
     TRY(one.expect(asn1::kOctetString));
     TRY_ASSIGN(const asn1::Tlv old_key, one.expect(asn1::kOctetString));
     TRY(one.expect(asn1::kOctetString));
     TRY_ASSIGN(const asn1::Tlv new_key, one.expect(asn1::kOctetString));
-    const std::uint64_t number = get_be(status.content.first(std::min<std::size_t>(status.content.size(), 8)));
-    add((role ? std::string(wattseal::name(*role)) : "role " + std::to_string(code)) + (signing ? " DS" : " KA") + (cell.empty() ? "" : " for prepayment"),
-        number == 0 ? "success" : "status " + std::to_string(number), "key " + to_hex_upper(old_key.content) + " replaced by " + to_hex_upper(new_key.content));
+    const std::uint64_t number =
+        get_be(status.content.first(std::min<std::size_t>(status.content.size(), 8)));
+    add((role ? std::string(wattseal::name(*role)) : "role " + std::to_string(code)) +
+            (signing ? " DS" : " KA") + (cell.empty() ? "" : " for prepayment"),
+        number == 0 ? "success" : "status " + std::to_string(number),
+        "key " + to_hex_upper(old_key.content) + " replaced by " + to_hex_upper(new_key.content));
     return {};
   }
 
@@ -283,6 +316,8 @@ class Readable {
 
 }  // namespace
 
-Result<ParsedMessage> parse_readable(const Message& message, const Opener& open) { return Readable(message, open).read(); }
+Result<ParsedMessage> parse_readable(const Message& message, const Opener& open) {
+  return Readable(message, open).read();
+}
 
 }  // namespace wattseal::gbcs

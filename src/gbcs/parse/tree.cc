@@ -1,4 +1,5 @@
-// The complete tree of a message. Keys and forms are those of the reference decodes, so that any of them can be compared as text.
+// The complete tree of a message. Keys and forms are those of the reference decodes, so that any of
+// them can be compared as text.
 #include <nlohmann/json.hpp>
 
 #include "asn1/der.h"
@@ -82,15 +83,22 @@ class Tree {
     tree_["has_mac"] = message_.mac.has_value();
     tree_["signature"] = message_.signature_field == SignatureField::present;
     if (!message_.date_time.empty()) tree_["date_time"] = to_hex(message_.date_time);
-    if (message_.supplementary_party) tree_["supplementary_remote_party_id"] = message_.supplementary_party->hex();
-    if (message_.supplementary_counter) tree_["supplementary_remote_party_counter"] = message_.supplementary_counter->number();
-    if (message_.supplementary_originator_counter) tree_["supplementary_originator_counter"] = message_.supplementary_originator_counter->number();
-    if (!message_.supplementary_certificate.empty()) tree_["supplementary_certificate_octets"] = message_.supplementary_certificate.size();
+    if (message_.supplementary_party)
+      tree_["supplementary_remote_party_id"] = message_.supplementary_party->hex();
+    if (message_.supplementary_counter)
+      tree_["supplementary_remote_party_counter"] = message_.supplementary_counter->number();
+    if (message_.supplementary_originator_counter)
+      tree_["supplementary_originator_counter"] =
+          message_.supplementary_originator_counter->number();
+    if (!message_.supplementary_certificate.empty())
+      tree_["supplementary_certificate_octets"] = message_.supplementary_certificate.size();
   }
 
   void opened(const std::string& where, BytesView blob) {
     const Result<Bytes> plain = open_(message_, blob);
-    encrypted_.push_back(plain.ok() ? json{{"where", where}, {"plaintext", to_hex(*plain)}} : json{{"where", where}, {"rule", plain.refusal().rule.text()}});
+    encrypted_.push_back(plain.ok()
+                             ? json{{"where", where}, {"plaintext", to_hex(*plain)}}
+                             : json{{"where", where}, {"rule", plain.refusal().rule.text()}});
   }
 
   // Sealed attributes stand in octet-strings that start with their mark.
@@ -99,7 +107,8 @@ class Tree {
     for (std::size_t i = 0; i < value.items.size(); ++i) {
       const cosem::Value& item = value.items[i];
       static constexpr Octet kMark[] = {0x31, 0, 0, 0, 0};
-      const bool sealed = item.tag == cosem::Tag::octet_string && item.content.size() >= 17 && equal(BytesView(item.content).first(5), kMark);
+      const bool sealed = item.tag == cosem::Tag::octet_string && item.content.size() >= 17 &&
+                          equal(BytesView(item.content).first(5), kMark);
       if (sealed) opened(where + "[" + std::to_string(i) + "]", item.content);
     }
   }
@@ -109,8 +118,12 @@ class Tree {
     tree_["payload"] = "DLMS";
     json items = json::array(), data = json::array();
     for (const cosem::RequestItem& item : access.items) {
-      json one{{"op", operation_name(item.operation)}, {"cls", item.class_id}, {"obis", item.object.text()}, {"no", item.member}};
-      if (item.selection) one["selector"] = {item.selection->selector, to_json(item.selection->parameters)};
+      json one{{"op", operation_name(item.operation)},
+               {"cls", item.class_id},
+               {"obis", item.object.text()},
+               {"no", item.member}};
+      if (item.selection)
+        one["selector"] = {item.selection->selector, to_json(item.selection->parameters)};
       items.push_back(std::move(one));
       data.push_back(to_json(item.data));
     }
@@ -134,20 +147,24 @@ class Tree {
   }
 
   Status notification() {
-    TRY_ASSIGN(const cosem::DataNotification notification, cosem::decode_data_notification(message_.payload));
+    TRY_ASSIGN(const cosem::DataNotification notification,
+               cosem::decode_data_notification(message_.payload));
     tree_["payload"] = "DLMS";
     tree_["body"] = to_json(notification.body);
     open_inside(notification.body, "body");
     const std::vector<cosem::Value>& parts = notification.body.items;
-    if (message_.cra == Cra::alert && parts.size() >= 2 && parts[0].tag == cosem::Tag::long_unsigned) {
+    if (message_.cra == Cra::alert && parts.size() >= 2 &&
+        parts[0].tag == cosem::Tag::long_unsigned) {
       tree_["alert_code"] = hex16(static_cast<std::uint16_t>(parts[0].number), true);
       tree_["alert_time"] = to_hex(parts[1].content);
     }
     return {};
   }
 
-  void one_component(json& list, const zcl::Component& component, const std::string& where, bool last) {
-    const unsigned control = (last ? 1u : 0u) | (component.sealing ? 2u : 0u) | (component.from ? 0x10u : 0u);
+  void one_component(json& list, const zcl::Component& component, const std::string& where,
+                     bool last) {
+    const unsigned control =
+        (last ? 1u : 0u) | (component.sealing ? 2u : 0u) | (component.from ? 0x10u : 0u);
     json one{{"cluster", hex16(component.cluster, false)},
              {"control", hex8(static_cast<Octet>(control))},
              {"frame_control", hex8(component.frame_control)},
@@ -155,8 +172,10 @@ class Tree {
              {"command", hex8(component.command)}};
     if (component.from) one["from"] = *component.from;
     if (component.sealing) {
-      one["additional"] = to_hex(Bytes{component.sealing->additional_header_control, component.sealing->frame_counter});
-      one["cipher"] = to_hex(BytesView(component.body).subspan(std::min<std::size_t>(5, component.body.size())));
+      one["additional"] = to_hex(
+          Bytes{component.sealing->additional_header_control, component.sealing->frame_counter});
+      one["cipher"] = to_hex(
+          BytesView(component.body).subspan(std::min<std::size_t>(5, component.body.size())));
       opened(where, component.body);
     } else {
       one["zcl"] = to_hex(component.body);
@@ -168,7 +187,8 @@ class Tree {
     TRY_ASSIGN(const std::vector<zcl::Component> all, zcl::decode(message_.payload));
     tree_["payload"] = "GBZ";
     json list = json::array();
-    for (std::size_t i = 0; i < all.size(); ++i) one_component(list, all[i], "comp" + std::to_string(i), i + 1 == all.size());
+    for (std::size_t i = 0; i < all.size(); ++i)
+      one_component(list, all[i], "comp" + std::to_string(i), i + 1 == all.size());
     tree_["components"] = std::move(list);
     return {};
   }
@@ -192,7 +212,8 @@ class Tree {
     TRY_ASSIGN(json list, der_list(message_.payload, 0));
     const json* const first = list.empty() ? nullptr : &list[0];
     // SEQUENCE { INTEGER alert code, … }
-    if (message_.cra == Cra::alert && first && (*first)[1].is_array() && !(*first)[1].empty() && (*first)[1][0][0] == "02") {
+    if (message_.cra == Cra::alert && first && (*first)[1].is_array() && !(*first)[1].empty() &&
+        (*first)[1][0][0] == "02") {
       const std::string digits = (*first)[1][0][1];
       if (digits.size() >= 4) {
         std::string code = digits.substr(digits.size() - 4);
@@ -205,7 +226,8 @@ class Tree {
   }
 
   static Result<json> der_list(BytesView octets, std::size_t depth) {
-    if (depth > kDerDepthMax) return Refusal{"gbcs-payload-unknown"_rule, "values nest deeper than 32", "payload"};
+    if (depth > kDerDepthMax)
+      return Refusal{"gbcs-payload-unknown"_rule, "values nest deeper than 32", "payload"};
     asn1::Reader reader(octets, asn1::Lengths::as_devices_emit);
     json list = json::array();
     while (!reader.empty()) {
@@ -227,6 +249,8 @@ class Tree {
 
 }  // namespace
 
-Result<nlohmann::json> parse_tree(const Message& message, const Opener& open) { return Tree(message, open).build(); }
+Result<nlohmann::json> parse_tree(const Message& message, const Opener& open) {
+  return Tree(message, open).build();
+}
 
 }  // namespace wattseal::gbcs

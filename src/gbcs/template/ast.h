@@ -1,6 +1,7 @@
-// What a template file means once it is understood: expressions with a static kind, payload nodes, use cases. The loader alone
-// builds these; the writer and the reader only walk them, each with code of its own, so that one cannot repeat the other's
-// mistake. All names are resolved: operators are enumerators, loop variables are slots, instances are octets.
+// What a template file means once it is understood: expressions with a static kind, payload nodes,
+// use cases. The loader alone builds these; the writer and the reader only walk them, each with
+// code of its own, so that one cannot repeat the other's mistake. All names are resolved: operators
+// are enumerators, loop variables are slots, instances are octets.
 #pragma once
 #include <array>
 #include <memory>
@@ -12,7 +13,8 @@
 
 namespace wattseal::gbcs::gmt {
 
-// Wide enough for every 64-bit field of either sign, so that one type carries counters, seconds and prices.
+// Wide enough for every 64-bit field of either sign, so that one type carries counters, seconds and
+// prices.
 __extension__ typedef __int128 Integer;
 
 inline constexpr std::size_t kSlots = 16;  // loop variables alive at once
@@ -20,14 +22,15 @@ using Slots = std::array<Integer, kSlots>;
 
 // One step of a path: a local name or any name, and at most one attribute that must have a value.
 struct Step {
-  std::string name;  // empty: any element (*)
+  std::string name;       // empty: any element (*)
   std::string attribute;  // empty: no predicate
   std::string expected;   // the value, when it is literal
   int slot = -1;          // else the loop variable that holds it
 };
 
 struct Path {
-  bool from_body = false;  // written with a leading '/': from the body element instead of the current one
+  bool from_body =
+      false;  // written with a leading '/': from the body element instead of the current one
   std::vector<Step> steps;  // none: the current element itself
   std::string text;         // as written, for messages
 };
@@ -35,21 +38,49 @@ struct Path {
 enum class Kind : Octet { integer, text, octets, boolean, moment };
 
 enum class Op : Octet {
-  integer_literal, text_literal, octets_literal, boolean_literal,
-  to_integer, to_octets, to_boolean, to_moment,          // of the text in arguments[0]
-  value_of, attribute_of, has, count,                    // of path; value_of may have a default in arguments[0]
-  variable, counter, originator, target, now, execution, never,
-  fact, device_type, key_agreement_certificate,
-  decimal,                                               // text scaled by 10^number to an integer
-  add, subtract, multiply, divide,
-  within,                                                // arguments[0], from number to bound
-  seconds_since_2000,                                    // of a moment; `never` is written as number
-  map, choose, negate, equal,                            // map: subject, then key and result in turn
-  from_hex, from_base64, concatenate,
-  big_endian,                                            // in `number` octets
-  instance,                                              // octets with the octet at `number` computed by arguments[0]
-  date_time, date, gas_date, time_of_day,
-  exactly,                                               // text of `number` octets
+  integer_literal,
+  text_literal,
+  octets_literal,
+  boolean_literal,
+  to_integer,
+  to_octets,
+  to_boolean,
+  to_moment,  // of the text in arguments[0]
+  value_of,
+  attribute_of,
+  has,
+  count,  // of path; value_of may have a default in arguments[0]
+  variable,
+  counter,
+  originator,
+  target,
+  now,
+  execution,
+  never,
+  fact,
+  device_type,
+  key_agreement_certificate,
+  decimal,  // text scaled by 10^number to an integer
+  add,
+  subtract,
+  multiply,
+  divide,
+  within,              // arguments[0], from number to bound
+  seconds_since_2000,  // of a moment; `never` is written as number
+  map,
+  choose,
+  negate,
+  equal,  // map: subject, then key and result in turn
+  from_hex,
+  from_base64,
+  concatenate,
+  big_endian,  // in `number` octets
+  instance,    // octets with the octet at `number` computed by arguments[0]
+  date_time,
+  date,
+  gas_date,
+  time_of_day,
+  exactly,  // text of `number` octets
   add_seconds,
 };
 
@@ -66,26 +97,53 @@ struct Expr {
 };
 
 enum class NodeKind : Octet {
-  for_each, when, range, repeat, choose,
-  get, get_range, set, action,
-  dlms_null, dlms_boolean, dlms_integer, dlms_octets, dlms_bits, dlms_structure, dlms_array, protect, protected_object,
-  component, zcl_integer, zcl_string, zcl_raw,
-  der_null, der_sequence, der_integer, der_octets, der_time, der_bits, der_context_integer, der_context_sequence, der_raw,
+  for_each,
+  when,
+  range,
+  repeat,
+  choose,
+  get,
+  get_range,
+  set,
+  action,
+  dlms_null,
+  dlms_boolean,
+  dlms_integer,
+  dlms_octets,
+  dlms_bits,
+  dlms_structure,
+  dlms_array,
+  protect,
+  protected_object,
+  component,
+  zcl_integer,
+  zcl_string,
+  zcl_raw,
+  der_null,
+  der_sequence,
+  der_integer,
+  der_octets,
+  der_time,
+  der_bits,
+  der_context_integer,
+  der_context_sequence,
+  der_raw,
 };
 
 struct Node {
   NodeKind kind = NodeKind::dlms_null;
   int line = 0;
-  Octet tag = 0;             // of DLMS data or DER
-  std::size_t width = 0;     // octets of an integer
+  Octet tag = 0;          // of DLMS data or DER
+  std::size_t width = 0;  // octets of an integer
   bool is_signed = false;
-  bool positional = false;   // a loop that does not read the index attribute: it must then equal the position
-  int slot = -1;             // loop variable
-  unsigned class_id = 0;     // class or cluster
-  Octet member = 0;          // attribute or method; ZCL command
+  bool positional =
+      false;      // a loop that does not read the index attribute: it must then equal the position
+  int slot = -1;  // loop variable
+  unsigned class_id = 0;  // class or cluster
+  Octet member = 0;       // attribute or method; ZCL command
   Octet frame_control = 0;
   unsigned unused_bits = 0;
-  Bytes literal;             // of bit strings
+  Bytes literal;  // of bit strings
   Path path;
   std::vector<Expr> arguments;
   std::vector<Node> children;
@@ -100,9 +158,9 @@ class Template {
   TemplateView view;
   std::string file;
   int line = 0;
-  bool future_dated = false;              // the device holds the command until its execution time
-  std::vector<gmt::Expr> conditions;      // of kind boolean, all must hold
-  std::vector<gmt::Path> unused;          // request elements that the payload does not carry
+  bool future_dated = false;          // the device holds the command until its execution time
+  std::vector<gmt::Expr> conditions;  // of kind boolean, all must hold
+  std::vector<gmt::Path> unused;      // request elements that the payload does not carry
   std::shared_ptr<const std::vector<gmt::Node>> payload;
 };
 

@@ -1,6 +1,7 @@
-// Whether a request says exactly what was read back from a payload. Reads the request with code of its own: paths as the reader
-// writes them, and for each form what makes two texts equal. Every leaf and every attribute of the request must be explained by
-// something read, by presence, or by the use case's declaration that it is not carried.
+// Whether a request says exactly what was read back from a payload. Reads the request with code of
+// its own: paths as the reader writes them, and for each form what makes two texts equal. Every
+// leaf and every attribute of the request must be explained by something read, by presence, or by
+// the use case's declaration that it is not carried.
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -12,7 +13,8 @@ namespace {
 
 using xml::Element;
 
-// One step of a path as the reader writes it: NAME, *, then [n] or [@attribute='value'] in any number.
+// One step of a path as the reader writes it: NAME, *, then [n] or [@attribute='value'] in any
+// number.
 struct Predicate {
   std::string attribute;  // empty: a position
   std::string value;
@@ -47,7 +49,8 @@ std::optional<Predicate> parse_predicate(std::string_view inside) {
     return predicate;
   }
   const std::size_t equals = inside.find("='");
-  if (equals == std::string_view::npos || !inside.ends_with('\'') || inside.size() < equals + 3) return std::nullopt;
+  if (equals == std::string_view::npos || !inside.ends_with('\'') || inside.size() < equals + 3)
+    return std::nullopt;
   predicate.attribute = inside.substr(1, equals - 1);
   predicate.value = inside.substr(equals + 2, inside.size() - equals - 3);
   return predicate;
@@ -76,9 +79,11 @@ std::optional<std::vector<PathStep>> parse_path(std::string_view path) {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------- equal values
+// -------------------------------------------------------------------------------------------------------------
+// equal values
 
-// Sign, digits before the point without leading zeros, digits after it. Nothing when the text is no number.
+// Sign, digits before the point without leading zeros, digits after it. Nothing when the text is no
+// number.
 struct Decimal {
   bool negative = false;
   std::string whole, fraction;
@@ -91,7 +96,9 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
   decimal.whole = without_leading_zeros(text.substr(0, point));
   if (point != std::string_view::npos) decimal.fraction = text.substr(point + 1);
   const std::string digits = decimal.whole + decimal.fraction;
-  if (digits.empty() || digits.size() > 60 || digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  if (digits.empty() || digits.size() > 60 ||
+      digits.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
   if (decimal.whole.empty()) decimal.whole = "0";
   return decimal;
 }
@@ -152,7 +159,8 @@ bool same_time_of_day(std::string_view read, std::string_view written) {
   if (written.ends_with('Z')) written.remove_suffix(1);
   if (written.size() < 8 || written.substr(0, 8) != read.substr(0, 8)) return false;
   const std::string_view fraction = written.substr(8);
-  if (!fraction.empty() && (fraction[0] != '.' || fraction.find_first_not_of("0123456789", 1) != std::string_view::npos)) {
+  if (!fraction.empty() && (fraction[0] != '.' || fraction.find_first_not_of("0123456789", 1) !=
+                                                      std::string_view::npos)) {
     return false;
   }
   return hundredths(read) == hundredths(written);
@@ -176,8 +184,9 @@ bool same(ReadForm form, std::string_view read, std::string_view written) {
     case ReadForm::text: return read == written;
     case ReadForm::number: return same_number(read, written);
     case ReadForm::decimal: return same_decimal(read, written);
-    case ReadForm::boolean: return (read == "true") == (written == "true" || written == "1") &&
-                                   (written == "true" || written == "false" || written == "1" || written == "0");
+    case ReadForm::boolean:
+      return (read == "true") == (written == "true" || written == "1") &&
+             (written == "true" || written == "false" || written == "1" || written == "0");
     case ReadForm::hex: return same_hex(read, written);
     case ReadForm::base64: return same_base64(read, written);
     case ReadForm::date_time: return same_instant(read, written);
@@ -186,10 +195,12 @@ bool same(ReadForm form, std::string_view read, std::string_view written) {
   UNREACHABLE();
 }
 
-// ------------------------------------------------------------------------------------------------------------------ request
+// ------------------------------------------------------------------------------------------------------------------
+// request
 
 std::string shortened(std::string_view text) {
-  return text.size() <= 60 ? "\"" + std::string(text) + "\"" : "\"" + std::string(text.substr(0, 60)) + "…\"";
+  return text.size() <= 60 ? "\"" + std::string(text) + "\""
+                           : "\"" + std::string(text.substr(0, 60)) + "…\"";
 }
 
 class Comparison {
@@ -200,12 +211,15 @@ class Comparison {
     for (const ReadValue& value : read_.values) TRY(value_is(value));
     for (const std::string& path : read_.present) {
       const std::vector<const Element*> found = resolve(path);
-      if (found.empty()) return Refusal{"correlate-missing"_rule, "the payload says that the request has this element", path};
+      if (found.empty())
+        return Refusal{"correlate-missing"_rule,
+                       "the payload says that the request has this element", path};
       explained_.insert(found.front());
     }
     for (const std::string& path : read_.absent) {
       if (!resolve(path).empty()) {
-        return Refusal{"correlate-unexplained"_rule, "the payload says that the request does not have this element", path};
+        return Refusal{"correlate-unexplained"_rule,
+                       "the payload says that the request does not have this element", path};
       }
     }
     for (const std::string& path : read_.unused) {
@@ -234,16 +248,19 @@ class Comparison {
     return found;
   }
 
-  std::vector<const Element*> keep(std::vector<const Element*> elements, const Predicate& predicate) {
+  std::vector<const Element*> keep(std::vector<const Element*> elements,
+                                   const Predicate& predicate) {
     if (predicate.attribute.empty()) {
       if (predicate.position > elements.size()) return {};
       return {elements[predicate.position - 1]};
     }
     std::erase_if(elements, [&](const Element* element) {
       const std::string* const value = element->attribute(predicate.attribute);
-      return value == nullptr || without_leading_zeros(*value) != without_leading_zeros(predicate.value);
+      return value == nullptr ||
+             without_leading_zeros(*value) != without_leading_zeros(predicate.value);
     });
-    for (const Element* const element : elements) explained_attributes_.insert(element->attribute(predicate.attribute));
+    for (const Element* const element : elements)
+      explained_attributes_.insert(element->attribute(predicate.attribute));
     return elements;
   }
 
@@ -251,27 +268,36 @@ class Comparison {
     if (value.path.starts_with("count(") && value.path.ends_with(")")) {
       const std::string path = value.path.substr(6, value.path.size() - 7);
       const std::string count = std::to_string(resolve(path).size());
-      if (count == "0" && path.find('/') != std::string::npos) explain_empty(path.substr(0, path.rfind('/')));
+      if (count == "0" && path.find('/') != std::string::npos)
+        explain_empty(path.substr(0, path.rfind('/')));
       if (count == value.value) return {};
-      return Refusal{"correlate-value"_rule, "the payload has " + value.value + " of these, the request " + count, path};
+      return Refusal{"correlate-value"_rule,
+                     "the payload has " + value.value + " of these, the request " + count, path};
     }
-    if (const std::size_t at = value.path.rfind("@"); at != std::string::npos && value.path.find(']', at) == std::string::npos) {
-      return attribute_is(value, value.path.substr(0, at == 0 ? 0 : at - 1), value.path.substr(at + 1));
+    if (const std::size_t at = value.path.rfind("@");
+        at != std::string::npos && value.path.find(']', at) == std::string::npos) {
+      return attribute_is(value, value.path.substr(0, at == 0 ? 0 : at - 1),
+                          value.path.substr(at + 1));
     }
     const std::vector<const Element*> found = resolve(value.path);
     if (found.empty()) {
       if (value.may_be_absent) return {};
-      return Refusal{"correlate-missing"_rule, "the payload says " + shortened(value.value) + ", the request nothing", value.path};
+      return Refusal{"correlate-missing"_rule,
+                     "the payload says " + shortened(value.value) + ", the request nothing",
+                     value.path};
     }
     explained_.insert(found.front());
     return text_is(value, found.front()->trimmed());
   }
 
-  Status attribute_is(const ReadValue& value, const std::string& element_path, const std::string& name) {
+  Status attribute_is(const ReadValue& value, const std::string& element_path,
+                      const std::string& name) {
     const std::vector<const Element*> found = resolve(element_path);
     const std::string* const written = found.empty() ? nullptr : found.front()->attribute(name);
     if (written == nullptr) {
-      return Refusal{"correlate-missing"_rule, "the payload says " + shortened(value.value) + ", the request nothing", value.path};
+      return Refusal{"correlate-missing"_rule,
+                     "the payload says " + shortened(value.value) + ", the request nothing",
+                     value.path};
     }
     explained_attributes_.insert(written);
     return text_is(value, *written);
@@ -279,8 +305,10 @@ class Comparison {
 
   static Status text_is(const ReadValue& value, std::string_view written) {
     if (same(value.form, value.value, written)) return {};
-    return Refusal{"correlate-value"_rule,
-                   "the payload says " + shortened(value.value) + ", the request " + shortened(written), value.path};
+    return Refusal{
+        "correlate-value"_rule,
+        "the payload says " + shortened(value.value) + ", the request " + shortened(written),
+        value.path};
   }
 
   // A container whose every element was counted to be none says nothing itself.
@@ -292,25 +320,32 @@ class Comparison {
 
   void explain_all(const Element& element) {
     explained_.insert(&element);
-    for (const xml::Attribute& attribute : element.attributes) explained_attributes_.insert(&attribute.value);
+    for (const xml::Attribute& attribute : element.attributes)
+      explained_attributes_.insert(&attribute.value);
     for (const Element& child : element.children) explain_all(child);
   }
 
   // An index that nothing read must be the element's position: the payload carries the order only.
-  Status all_explained(const Element& element, const std::string& path, std::size_t position, bool is_body) {
+  Status all_explained(const Element& element, const std::string& path, std::size_t position,
+                       bool is_body) {
     for (const xml::Attribute& attribute : element.attributes) {
       if (explained_attributes_.contains(&attribute.value)) continue;
-      if (attribute.name == "index" && without_leading_zeros(attribute.value) == std::to_string(position)) continue;
-      return Refusal{"correlate-unexplained"_rule, "the request says " + shortened(attribute.value) + ", the payload nothing",
+      if (attribute.name == "index" &&
+          without_leading_zeros(attribute.value) == std::to_string(position))
+        continue;
+      return Refusal{"correlate-unexplained"_rule,
+                     "the request says " + shortened(attribute.value) + ", the payload nothing",
                      path + "/@" + attribute.name};
     }
     const bool is_leaf = element.children.empty();
     if (!is_body && (is_leaf || !element.trimmed().empty()) && !explained_.contains(&element)) {
       return Refusal{"correlate-unexplained"_rule,
-                     "the request says " + shortened(element.trimmed()) + ", the payload nothing", path};
+                     "the request says " + shortened(element.trimmed()) + ", the payload nothing",
+                     path};
     }
     if (is_body && !element.trimmed().empty() && !explained_.contains(&element)) {
-      return Refusal{"correlate-unexplained"_rule, "the request has text that the payload does not carry", "."};
+      return Refusal{"correlate-unexplained"_rule,
+                     "the request has text that the payload does not carry", "."};
     }
     std::unordered_map<std::string_view, std::size_t> positions;
     for (const Element& child : element.children) {
@@ -327,8 +362,9 @@ class Comparison {
       CHECK(time);
       const std::int64_t difference = *time - now;
       if (difference >= -tolerance && difference <= tolerance) continue;
-      return Refusal{"correlate-clock"_rule, "the command was made at " + iso + " by its own clock, it is " + now.iso() +
-                                                 " here, and " + std::to_string(tolerance) + " s are allowed"};
+      return Refusal{"correlate-clock"_rule,
+                     "the command was made at " + iso + " by its own clock, it is " + now.iso() +
+                         " here, and " + std::to_string(tolerance) + " s are allowed"};
     }
     return {};
   }
@@ -341,7 +377,8 @@ class Comparison {
 
 }  // namespace
 
-Status compare(const ReadBack& read, const xml::Element& body, UtcTime now, std::int64_t clock_tolerance_seconds) {
+Status compare(const ReadBack& read, const xml::Element& body, UtcTime now,
+               std::int64_t clock_tolerance_seconds) {
   return Comparison(read, body).run(now, clock_tolerance_seconds);
 }
 

@@ -41,7 +41,8 @@ bool Knowledge::learn_value(ReadValue value) {
       if (other.what == What::absent && !value.may_be_absent) return false;
       if (other.what != What::value || other.value.form != value.form) continue;
       if (!agree(other.value, value)) return false;
-      known = known || (other.value.value == value.value && other.value.may_be_absent == value.may_be_absent);
+      known = known || (other.value.value == value.value &&
+                        other.value.may_be_absent == value.may_be_absent);
     }
   }
   if (!known) push({What::value, std::move(value)});
@@ -79,7 +80,8 @@ std::optional<bool> Knowledge::presence(const std::string& path) const {
     for (const std::size_t i : *entries) {
       const Entry& entry = entries_[i];
       if (entry.what == What::absent) return false;
-      if (entry.what == What::present || (entry.what == What::value && !entry.value.may_be_absent)) return true;
+      if (entry.what == What::present || (entry.what == What::value && !entry.value.may_be_absent))
+        return true;
     }
   }
   return std::nullopt;

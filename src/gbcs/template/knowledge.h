@@ -1,5 +1,6 @@
-// What reading a payload has taught about the request so far. The reader tries alternatives, so everything learnt can be
-// unlearnt back to a mark; what contradicts earlier knowledge is refused at once.
+// What reading a payload has taught about the request so far. The reader tries alternatives, so
+// everything learnt can be unlearnt back to a mark; what contradicts earlier knowledge is refused
+// at once.
 #pragma once
 #include <unordered_map>
 

@@ -1,4 +1,5 @@
-// Expressions and paths. Each operator is one row of a table with its arity and the function that understands its arguments.
+// Expressions and paths. Each operator is one row of a table with its arity and the function that
+// understands its arguments.
 #include <algorithm>
 
 #include "gbcs/template/loader.h"
@@ -10,7 +11,8 @@ constexpr std::size_t kAnyNumber = 10'000;
 
 bool is_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
+           c == '-';
   });
 }
 
@@ -98,13 +100,15 @@ struct Forms {
   }
   static Result<Expr> attribute(Scope& scope, const Sexpr& from) {
     TRY_ASSIGN(Expr expr, (of_path<Op::attribute_of, Kind::text>(scope, from)));
-    if (!from.items[2].is_symbol()) return scope.refuse("template-syntax"_rule, from, "at needs the name of an attribute");
+    if (!from.items[2].is_symbol())
+      return scope.refuse("template-syntax"_rule, from, "at needs the name of an attribute");
     expr.text = from.items[2].text;
     return expr;
   }
   static Result<Expr> fact(Scope& scope, const Sexpr& from) {
     Expr expr = made(Op::fact, Kind::text, from);
-    if (!from.items[1].is_symbol()) return scope.refuse("template-syntax"_rule, from, "fact needs a name");
+    if (!from.items[1].is_symbol())
+      return scope.refuse("template-syntax"_rule, from, "fact needs a name");
     expr.text = from.items[1].text;
     return expr;
   }
@@ -119,7 +123,8 @@ struct Forms {
     Expr expr = made(Op::within, Kind::integer, from);
     TRY_ASSIGN(expr.number, scope.literal(from.items[1], INT64_MIN, INT64_MAX));
     TRY_ASSIGN(expr.bound, scope.literal(from.items[2], INT64_MIN, INT64_MAX));
-    if (expr.number > expr.bound) return scope.refuse("template-number"_rule, from, "the range of within is empty");
+    if (expr.number > expr.bound)
+      return scope.refuse("template-number"_rule, from, "the range of within is empty");
     TRY_ASSIGN(Expr inner, scope.expression(from.items[3], Kind::integer));
     expr.arguments.push_back(std::move(inner));
     return expr;
@@ -144,8 +149,10 @@ struct Forms {
     TRY_ASSIGN(Expr left, scope.expression(from.items[1]));
     TRY_ASSIGN(Expr right, scope.expression(from.items[2]));
     const bool numbers = left.kind == Kind::integer || right.kind == Kind::integer;
-    TRY_ASSIGN(left, scope.fit(std::move(left), from.items[1], numbers ? Kind::integer : Kind::text));
-    TRY_ASSIGN(right, scope.fit(std::move(right), from.items[2], numbers ? Kind::integer : Kind::text));
+    TRY_ASSIGN(left,
+               scope.fit(std::move(left), from.items[1], numbers ? Kind::integer : Kind::text));
+    TRY_ASSIGN(right,
+               scope.fit(std::move(right), from.items[2], numbers ? Kind::integer : Kind::text));
     Expr expr = made(Op::equal, Kind::boolean, from);
     expr.arguments = {std::move(left), std::move(right)};
     return expr;
@@ -154,7 +161,8 @@ struct Forms {
     TRY_ASSIGN(Expr condition, scope.expression(from.items[1], Kind::boolean));
     TRY_ASSIGN(Expr first, scope.expression(from.items[2]));
     TRY_ASSIGN(Expr second, scope.expression(from.items[3]));
-    // Text beside another kind is converted, as it would be had the two been written in two templates.
+    // Text beside another kind is converted, as it would be had the two been written in two
+    // templates.
     const Kind kind = first.kind == Kind::text ? second.kind : first.kind;
     TRY_ASSIGN(first, scope.fit(std::move(first), from.items[2], kind));
     TRY_ASSIGN(second, scope.fit(std::move(second), from.items[3], kind));
@@ -164,7 +172,9 @@ struct Forms {
   }
   static Result<Expr> map_key(Scope& scope, const Sexpr& from, Kind kind) {
     if (kind == Kind::integer) return scope.expression(from, Kind::integer);
-    if (from.is_list()) return scope.refuse("template-syntax"_rule, from, "a key of map must be a word, a string or a number");
+    if (from.is_list())
+      return scope.refuse("template-syntax"_rule, from,
+                          "a key of map must be a word, a string or a number");
     Expr key = made(Op::text_literal, Kind::text, from);
     key.text = from.text;
     return key;
@@ -195,7 +205,8 @@ struct Forms {
     TRY_ASSIGN(Expr text, scope.expression(from.items[1], Kind::text));
     if (text.op != Op::text_literal) return wrap(Op::from_hex, Kind::octets, std::move(text));
     const std::optional<Bytes> octets = from_hex(text.text);
-    if (!octets) return scope.refuse("template-type"_rule, from, "\"" + text.text + "\" is not hexadecimal");
+    if (!octets)
+      return scope.refuse("template-type"_rule, from, "\"" + text.text + "\" is not hexadecimal");
     Expr literal = made(Op::octets_literal, Kind::octets, from);
     literal.octets = *octets;
     return literal;
@@ -203,7 +214,8 @@ struct Forms {
   static Result<Expr> obis(Scope& scope, const Sexpr& from) {
     const std::optional<Bytes> octets = instance_octets(from.items[1].text, nullptr);
     if (from.items[1].is != Sexpr::Is::string || !octets) {
-      return scope.refuse("template-instance"_rule, from, "\"" + from.items[1].text + "\" is no instance A-B:C.D.E.F");
+      return scope.refuse("template-instance"_rule, from,
+                          "\"" + from.items[1].text + "\" is no instance A-B:C.D.E.F");
     }
     Expr literal = made(Op::octets_literal, Kind::octets, from);
     literal.octets = *octets;
@@ -214,8 +226,9 @@ struct Forms {
     expr.number = -1;
     const std::optional<Bytes> octets = instance_octets(from.items[1].text, &expr.number);
     if (from.items[1].is != Sexpr::Is::string || !octets || expr.number < 0) {
-      return scope.refuse("template-instance"_rule, from,
-                          "\"" + from.items[1].text + "\" is no instance A-B:C.D.E.F with one part %s");
+      return scope.refuse(
+          "template-instance"_rule, from,
+          "\"" + from.items[1].text + "\" is no instance A-B:C.D.E.F with one part %s");
     }
     expr.octets = *octets;
     TRY_ASSIGN(Expr part, scope.expression(from.items[2], Kind::integer));
@@ -301,10 +314,12 @@ const Scope::Variable* Scope::find(std::string_view name) const {
 }
 
 Result<std::int64_t> Scope::literal(const Sexpr& from, std::int64_t low, std::int64_t high) const {
-  if (from.is != Sexpr::Is::number) return refuse("template-syntax"_rule, from, "a literal number must stand here");
+  if (from.is != Sexpr::Is::number)
+    return refuse("template-syntax"_rule, from, "a literal number must stand here");
   if (from.number < low || from.number > high) {
-    return refuse("template-number"_rule, from,
-                  from.text + " is not from " + std::to_string(low) + " to " + std::to_string(high));
+    return refuse(
+        "template-number"_rule, from,
+        from.text + " is not from " + std::to_string(low) + " to " + std::to_string(high));
   }
   return from.number;
 }
@@ -320,21 +335,25 @@ Result<Step> Scope::step(const Sexpr& from, std::string_view text) const {
   if (bracket == std::string_view::npos) return step;
   std::string_view predicate = text.substr(bracket);
   const std::size_t equals = predicate.find('=');
-  if (!predicate.starts_with("[@") || !predicate.ends_with("]") || equals == std::string_view::npos) {
-    return refuse("template-syntax"_rule, from, "a predicate must be [@attribute='value'] or [@attribute=variable]");
+  if (!predicate.starts_with("[@") || !predicate.ends_with("]") ||
+      equals == std::string_view::npos) {
+    return refuse("template-syntax"_rule, from,
+                  "a predicate must be [@attribute='value'] or [@attribute=variable]");
   }
   step.attribute = predicate.substr(2, equals - 2);
   const std::string_view value = predicate.substr(equals + 1, predicate.size() - equals - 2);
   const bool quoted = value.size() >= 2 && value.front() == '\'' && value.back() == '\'';
   const std::string_view inside = quoted ? value.substr(1, value.size() - 2) : value;
-  if (!is_name(step.attribute) || !is_name(inside)) return refuse("template-syntax"_rule, from, from.text + " is not a path");
+  if (!is_name(step.attribute) || !is_name(inside))
+    return refuse("template-syntax"_rule, from, from.text + " is not a path");
   if (quoted) {
     step.expected = inside;
     return step;
   }
   const Variable* const variable = find(inside);
   if (variable == nullptr) {
-    return refuse("template-variable"_rule, from, "no loop around this binds " + std::string(inside));
+    return refuse("template-variable"_rule, from,
+                  "no loop around this binds " + std::string(inside));
   }
   step.slot = variable->slot;
   return step;
@@ -385,7 +404,8 @@ Result<Expr> Scope::atom(const Sexpr& from) {
     return literal;
   }
   const Variable* const variable = find(from.text);
-  if (variable == nullptr) return refuse("template-variable"_rule, from, "no loop around this binds " + from.text);
+  if (variable == nullptr)
+    return refuse("template-variable"_rule, from, "no loop around this binds " + from.text);
   Expr read = made(Op::variable, Kind::integer, from);
   read.number = variable->slot;
   return read;
@@ -393,9 +413,11 @@ Result<Expr> Scope::atom(const Sexpr& from) {
 
 Result<Expr> Scope::operation(const Sexpr& from) {
   const std::string_view name = from.head();
-  if (name.empty()) return refuse("template-syntax"_rule, from, "an expression must start with an operator");
+  if (name.empty())
+    return refuse("template-syntax"_rule, from, "an expression must start with an operator");
   const Forms::Row* const row = Forms::find(name);
-  if (row == nullptr) return refuse("template-operator"_rule, from, "there is no operator " + std::string(name));
+  if (row == nullptr)
+    return refuse("template-operator"_rule, from, "there is no operator " + std::string(name));
   const std::size_t arguments = from.items.size() - 1;
   if (arguments < row->least || arguments > row->most) {
     return refuse("template-syntax"_rule, from,
@@ -404,7 +426,9 @@ Result<Expr> Scope::operation(const Sexpr& from) {
   return row->understand(*this, from);
 }
 
-Result<Expr> Scope::expression(const Sexpr& from) { return from.is_list() ? operation(from) : atom(from); }
+Result<Expr> Scope::expression(const Sexpr& from) {
+  return from.is_list() ? operation(from) : atom(from);
+}
 
 Result<Expr> Scope::expression(const Sexpr& from, Kind kind) {
   TRY_ASSIGN(Expr understood, expression(from));
@@ -422,11 +446,14 @@ Result<Expr> Scope::fit(Expr understood, const Sexpr& from, Kind kind) const {
     return understood;
   }
   if (understood.kind == Kind::text && !literal) {
-    const Op op = kind == Kind::integer ? Op::to_integer : kind == Kind::boolean ? Op::to_boolean : Op::to_moment;
+    const Op op = kind == Kind::integer   ? Op::to_integer
+                  : kind == Kind::boolean ? Op::to_boolean
+                                          : Op::to_moment;
     return wrap(op, kind, std::move(understood));
   }
   return refuse("template-type"_rule, from,
-                std::string(kind_name(kind)) + " must stand here, not " + std::string(kind_name(understood.kind)));
+                std::string(kind_name(kind)) + " must stand here, not " +
+                    std::string(kind_name(understood.kind)));
 }
 
 }  // namespace wattseal::gbcs::gmt

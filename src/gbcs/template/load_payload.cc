@@ -1,5 +1,6 @@
-// Payload items: requests of DLMS, data in them, components and fields of GBZ, nodes of DER, and the loops and conditions that
-// may stand wherever a list of them does. One table says what may stand in which list.
+// Payload items: requests of DLMS, data in them, components and fields of GBZ, nodes of DER, and
+// the loops and conditions that may stand wherever a list of them does. One table says what may
+// stand in which list.
 #include <algorithm>
 
 #include "gbcs/template/loader.h"
@@ -17,24 +18,29 @@ struct IntegerType {
   std::size_t width;
   bool is_signed;
 };
-constexpr IntegerType kDlmsIntegers[] = {{"i8", 15, 1, true},   {"u8", 17, 1, false},  {"i16", 16, 2, true}, {"u16", 18, 2, false},
-                                         {"i32", 5, 4, true},   {"u32", 6, 4, false},  {"enum", 22, 1, false}};
-constexpr IntegerType kZclIntegers[] = {{"u8", 0, 1, false},  {"e8", 0, 1, false},  {"b8", 0, 1, false},
-                                        {"u16", 0, 2, false}, {"u24", 0, 3, false}, {"u32", 0, 4, false},
-                                        {"b32", 0, 4, false}, {"u48", 0, 6, false}, {"i32", 0, 4, true}};
+constexpr IntegerType kDlmsIntegers[] = {
+    {"i8", 15, 1, true}, {"u8", 17, 1, false}, {"i16", 16, 2, true},  {"u16", 18, 2, false},
+    {"i32", 5, 4, true}, {"u32", 6, 4, false}, {"enum", 22, 1, false}};
+constexpr IntegerType kZclIntegers[] = {
+    {"u8", 0, 1, false},  {"e8", 0, 1, false},  {"b8", 0, 1, false},
+    {"u16", 0, 2, false}, {"u24", 0, 3, false}, {"u32", 0, 4, false},
+    {"b32", 0, 4, false}, {"u48", 0, 6, false}, {"i32", 0, 4, true}};
 
 bool is_loop(NodeKind kind) {
-  return kind == NodeKind::for_each || kind == NodeKind::when || kind == NodeKind::range || kind == NodeKind::repeat;
+  return kind == NodeKind::for_each || kind == NodeKind::when || kind == NodeKind::range ||
+         kind == NodeKind::repeat;
 }
 
 bool reads_index_attribute(const Expr& expr) {
   if (expr.op == Op::attribute_of && expr.path.steps.empty() && expr.text == "index") return true;
   return std::ranges::any_of(expr.arguments, reads_index_attribute);
 }
-// Whether an item reads the index attribute of the loop's own element. Loops inside have other elements.
+// Whether an item reads the index attribute of the loop's own element. Loops inside have other
+// elements.
 bool reads_index_attribute(const Node& node) {
   if (node.kind == NodeKind::for_each) return false;
-  return std::ranges::any_of(node.arguments, [](const Expr& e) { return reads_index_attribute(e); }) ||
+  return std::ranges::any_of(node.arguments,
+                             [](const Expr& e) { return reads_index_attribute(e); }) ||
          std::ranges::any_of(node.children, [](const Node& n) { return reads_index_attribute(n); });
 }
 
@@ -59,11 +65,13 @@ struct Items {
   static Result<Node> for_each(Scope& scope, const Sexpr& from, Family family) {
     Node node = made(NodeKind::for_each, from);
     TRY_ASSIGN(node.path, scope.path(from.items[1]));
-    if (node.path.steps.empty()) return scope.refuse("template-syntax"_rule, from, "for needs a path of elements");
+    if (node.path.steps.empty())
+      return scope.refuse("template-syntax"_rule, from, "for needs a path of elements");
     TRY_ASSIGN(node.slot, scope.declare(from, "index"));
     TRY_ASSIGN(node.children, scope.items(from.items, 2, family));
     scope.variables_.pop_back();
-    node.positional = std::ranges::none_of(node.children, [](const Node& n) { return reads_index_attribute(n); });
+    node.positional =
+        std::ranges::none_of(node.children, [](const Node& n) { return reads_index_attribute(n); });
     return node;
   }
   static Result<Node> when(Scope& scope, const Sexpr& from, Family family) {
@@ -84,7 +92,8 @@ struct Items {
   }
   static Result<Node> range(Scope& scope, const Sexpr& from, Family family) {
     Node node = made(NodeKind::range, from);
-    if (!from.items[1].is_symbol()) return scope.refuse("template-syntax"_rule, from, "range needs the name of a variable");
+    if (!from.items[1].is_symbol())
+      return scope.refuse("template-syntax"_rule, from, "range needs the name of a variable");
     for (const std::size_t bound : {2u, 3u}) {
       TRY_ASSIGN(const std::int64_t value, scope.literal(from.items[bound], 0, 1000));
       Expr literal;
@@ -125,7 +134,8 @@ struct Items {
       instance.octets = *octets;
     } else {
       TRY_ASSIGN(instance, scope.expression(from.items[2], Kind::octets));
-      if (instance.op != Op::instance) return scope.refuse("template-instance"_rule, from.items[2], "an instance must stand here");
+      if (instance.op != Op::instance)
+        return scope.refuse("template-instance"_rule, from.items[2], "an instance must stand here");
     }
     node.arguments.push_back(std::move(instance));
     return {};
@@ -147,7 +157,8 @@ struct Items {
   static Result<Node> protected_object(Scope& scope, const Sexpr& from, Family) {
     Node node = made(NodeKind::protected_object, from);
     TRY(attribute_of_instance(scope, from, node));
-    if (from.items.size() == 5) return scope.refuse("template-syntax"_rule, from, "obj takes both times or none");
+    if (from.items.size() == 5)
+      return scope.refuse("template-syntax"_rule, from, "obj takes both times or none");
     for (std::size_t i = 4; i < from.items.size(); ++i) {
       TRY_ASSIGN(Expr moment, scope.expression(from.items[i], Kind::moment));
       node.arguments.push_back(std::move(moment));
@@ -166,7 +177,8 @@ struct Items {
   }
   static Result<Node> integer(Scope& scope, const Sexpr& from, Family family) {
     const bool dlms = family == Family::dlms_data;
-    const std::span<const IntegerType> types = dlms ? std::span<const IntegerType>(kDlmsIntegers) : kZclIntegers;
+    const std::span<const IntegerType> types =
+        dlms ? std::span<const IntegerType>(kDlmsIntegers) : kZclIntegers;
     const auto type = std::ranges::find(types, from.head(), &IntegerType::name);
     Node node = made(dlms ? NodeKind::dlms_integer : NodeKind::zcl_integer, from);
     node.tag = type->tag;
@@ -185,8 +197,10 @@ struct Items {
   static Result<Node> dlms_bits(Scope& scope, const Sexpr& from, Family) {
     Node node = made(NodeKind::dlms_bits, from);
     const std::string& bits = from.items[1].text;
-    if (from.items[1].is != Sexpr::Is::string || bits.size() > 64 || bits.find_first_not_of("01") != std::string::npos) {
-      return scope.refuse("template-type"_rule, from, "bits takes a string of at most 64 zeros and ones");
+    if (from.items[1].is != Sexpr::Is::string || bits.size() > 64 ||
+        bits.find_first_not_of("01") != std::string::npos) {
+      return scope.refuse("template-type"_rule, from,
+                          "bits takes a string of at most 64 zeros and ones");
     }
     node.width = bits.size();
     node.literal.resize((bits.size() + 7) / 8);
@@ -206,7 +220,8 @@ struct Items {
     node.member = static_cast<Octet>(command);
     std::size_t first_field = 4;
     if (from.items.size() > 4 && from.items[4].head() == "from") {
-      if (from.items[4].items.size() != 2) return scope.refuse("template-syntax"_rule, from.items[4], "from takes one time");
+      if (from.items[4].items.size() != 2)
+        return scope.refuse("template-syntax"_rule, from.items[4], "from takes one time");
       TRY_ASSIGN(Expr start, scope.expression(from.items[4].items[1], Kind::integer));
       node.arguments.push_back(std::move(start));
       first_field = 5;
@@ -221,7 +236,8 @@ struct Items {
     node.unused_bits = static_cast<unsigned>(unused);
     const std::optional<Bytes> octets = from_hex(from.items[2].text);
     if (from.items[2].is != Sexpr::Is::string || !octets) {
-      return scope.refuse("template-type"_rule, from, "bits takes the unused bits and hexadecimal octets");
+      return scope.refuse("template-type"_rule, from,
+                          "bits takes the unused bits and hexadecimal octets");
     }
     node.literal = *octets;
     return node;
@@ -236,7 +252,8 @@ struct Items {
       TRY_ASSIGN(node.children, scope.items(from.items, 2, Family::der_node));
       return node;
     }
-    if (from.items.size() != 3) return scope.refuse("template-syntax"_rule, from, "ctx-int takes a tag number and a number");
+    if (from.items.size() != 3)
+      return scope.refuse("template-syntax"_rule, from, "ctx-int takes a tag number and a number");
     TRY_ASSIGN(Expr expr, scope.expression(from.items[2], Kind::integer));
     node.arguments.push_back(std::move(expr));
     return node;
@@ -253,33 +270,48 @@ const Items::Row* Items::find(std::string_view name, Family family) {
                                        {"get-range", 5, 5, request<NodeKind::get_range>},
                                        {"set", 4, 4, request<NodeKind::set>},
                                        {"action", 4, 4, request<NodeKind::action>}};
-  static constexpr Row kDlmsData[] = {{"i8", 1, 1, integer},   {"u8", 1, 1, integer},  {"i16", 1, 1, integer},
-                                      {"u16", 1, 1, integer},  {"i32", 1, 1, integer}, {"u32", 1, 1, integer},
-                                      {"enum", 1, 1, integer}, {"bits", 1, 1, dlms_bits},
-                                      {"bool", 1, 1, value<NodeKind::dlms_boolean, Kind::boolean, 3>},
-                                      {"oct", 1, 1, value<NodeKind::dlms_octets, Kind::octets, 9>},
-                                      {"vis", 1, 1, value<NodeKind::dlms_octets, Kind::octets, 10>},
-                                      {"utf8", 1, 1, value<NodeKind::dlms_octets, Kind::octets, 12>},
-                                      {"struct", 0, kAnyNumber, group<NodeKind::dlms_structure, Family::dlms_data>},
-                                      {"array", 0, kAnyNumber, group<NodeKind::dlms_array, Family::dlms_data>},
-                                      {"protect", 1, kAnyNumber, group<NodeKind::protect, Family::protected_object>}};
+  static constexpr Row kDlmsData[] = {
+      {"i8", 1, 1, integer},
+      {"u8", 1, 1, integer},
+      {"i16", 1, 1, integer},
+      {"u16", 1, 1, integer},
+      {"i32", 1, 1, integer},
+      {"u32", 1, 1, integer},
+      {"enum", 1, 1, integer},
+      {"bits", 1, 1, dlms_bits},
+      {"bool", 1, 1, value<NodeKind::dlms_boolean, Kind::boolean, 3>},
+      {"oct", 1, 1, value<NodeKind::dlms_octets, Kind::octets, 9>},
+      {"vis", 1, 1, value<NodeKind::dlms_octets, Kind::octets, 10>},
+      {"utf8", 1, 1, value<NodeKind::dlms_octets, Kind::octets, 12>},
+      {"struct", 0, kAnyNumber, group<NodeKind::dlms_structure, Family::dlms_data>},
+      {"array", 0, kAnyNumber, group<NodeKind::dlms_array, Family::dlms_data>},
+      {"protect", 1, kAnyNumber, group<NodeKind::protect, Family::protected_object>}};
   static constexpr Row kObjects[] = {{"obj", 3, 5, protected_object}};
   static constexpr Row kComponents[] = {{"comp", 3, kAnyNumber, component}};
-  static constexpr Row kZclFields[] = {{"u8", 1, 1, integer},  {"e8", 1, 1, integer},  {"b8", 1, 1, integer},
-                                       {"u16", 1, 1, integer}, {"u24", 1, 1, integer}, {"u32", 1, 1, integer},
-                                       {"b32", 1, 1, integer}, {"u48", 1, 1, integer}, {"i32", 1, 1, integer},
+  static constexpr Row kZclFields[] = {{"u8", 1, 1, integer},
+                                       {"e8", 1, 1, integer},
+                                       {"b8", 1, 1, integer},
+                                       {"u16", 1, 1, integer},
+                                       {"u24", 1, 1, integer},
+                                       {"u32", 1, 1, integer},
+                                       {"b32", 1, 1, integer},
+                                       {"u48", 1, 1, integer},
+                                       {"i32", 1, 1, integer},
                                        {"str", 1, 1, value<NodeKind::zcl_string, Kind::octets, 0>},
                                        {"raw", 1, 1, value<NodeKind::zcl_raw, Kind::octets, 0>}};
-  static constexpr Row kDerNodes[] = {{"seq", 0, kAnyNumber, group<NodeKind::der_sequence, Family::der_node>},
-                                      {"int", 1, 1, value<NodeKind::der_integer, Kind::integer, 0x02>},
-                                      {"oct", 1, 1, value<NodeKind::der_octets, Kind::octets, 0x04>},
-                                      {"gt", 1, 1, value<NodeKind::der_time, Kind::moment, 0x18>},
-                                      {"raw", 1, 1, value<NodeKind::der_raw, Kind::octets, 0>},
-                                      {"bits", 2, 2, der_bits},
-                                      {"ctx-int", 2, 2, context_tagged<NodeKind::der_context_integer>},
-                                      {"ctx-seq", 1, kAnyNumber, context_tagged<NodeKind::der_context_sequence>}};
-  static constexpr std::span<const Row> kFamilies[] = {kDlmsItems, kDlmsData, kObjects, kComponents, kZclFields, kDerNodes};
-  for (const std::span<const Row> rows : {std::span<const Row>(kControl), kFamilies[static_cast<std::size_t>(family)]}) {
+  static constexpr Row kDerNodes[] = {
+      {"seq", 0, kAnyNumber, group<NodeKind::der_sequence, Family::der_node>},
+      {"int", 1, 1, value<NodeKind::der_integer, Kind::integer, 0x02>},
+      {"oct", 1, 1, value<NodeKind::der_octets, Kind::octets, 0x04>},
+      {"gt", 1, 1, value<NodeKind::der_time, Kind::moment, 0x18>},
+      {"raw", 1, 1, value<NodeKind::der_raw, Kind::octets, 0>},
+      {"bits", 2, 2, der_bits},
+      {"ctx-int", 2, 2, context_tagged<NodeKind::der_context_integer>},
+      {"ctx-seq", 1, kAnyNumber, context_tagged<NodeKind::der_context_sequence>}};
+  static constexpr std::span<const Row> kFamilies[] = {kDlmsItems,  kDlmsData,  kObjects,
+                                                       kComponents, kZclFields, kDerNodes};
+  for (const std::span<const Row> rows :
+       {std::span<const Row>(kControl), kFamilies[static_cast<std::size_t>(family)]}) {
     const auto row = std::ranges::find(rows, name, &Row::name);
     if (row != rows.end()) return &*row;
   }
@@ -287,7 +319,8 @@ const Items::Row* Items::find(std::string_view name, Family family) {
 }
 
 Result<int> Scope::declare(const Sexpr& at, std::string name) {
-  if (variables_.size() >= kSlots) return refuse("template-syntax"_rule, at, "loops are nested more than 16 deep");
+  if (variables_.size() >= kSlots)
+    return refuse("template-syntax"_rule, at, "loops are nested more than 16 deep");
   const int slot = static_cast<int>(variables_.size());
   variables_.push_back({std::move(name), slot});
   return slot;
@@ -299,23 +332,28 @@ Result<Node> Scope::item(const Sexpr& from, Family family) {
     if (family == Family::der_node) return Items::made(NodeKind::der_null, from);
   }
   const std::string_view name = from.head();
-  if (name.empty()) return refuse("template-syntax"_rule, from, "an item must be a list that starts with a word");
+  if (name.empty())
+    return refuse("template-syntax"_rule, from, "an item must be a list that starts with a word");
   const Items::Row* const row = Items::find(name, family);
-  if (row == nullptr) return refuse("template-operator"_rule, from, std::string(name) + " cannot stand here");
+  if (row == nullptr)
+    return refuse("template-operator"_rule, from, std::string(name) + " cannot stand here");
   const std::size_t parts = from.items.size() - 1;
   if (parts < row->least || parts > row->most) {
-    return refuse("template-syntax"_rule, from, std::string(name) + " does not take " + std::to_string(parts) + " parts");
+    return refuse("template-syntax"_rule, from,
+                  std::string(name) + " does not take " + std::to_string(parts) + " parts");
   }
   return row->understand(*this, from, family);
 }
 
 Result<Node> Scope::single(const Sexpr& from, Family family) {
   TRY_ASSIGN(Node node, item(from, family));
-  if (is_loop(node.kind)) return refuse("template-syntax"_rule, from, "exactly one item must stand here");
+  if (is_loop(node.kind))
+    return refuse("template-syntax"_rule, from, "exactly one item must stand here");
   return node;
 }
 
-Result<std::vector<Node>> Scope::items(const std::vector<Sexpr>& lists, std::size_t first, Family family) {
+Result<std::vector<Node>> Scope::items(const std::vector<Sexpr>& lists, std::size_t first,
+                                       Family family) {
   std::vector<Node> nodes;
   for (std::size_t i = first; i < lists.size(); ++i) {
     TRY_ASSIGN(Node node, item(lists[i], family));

@@ -6,7 +6,8 @@
 namespace wattseal::gbcs::gmt {
 namespace {
 
-constexpr std::string_view kDeviceTypes[] = {"ESME", "GSME", "CHF", "GPF", "HCALCS", "PPMID", "IHD", "CAD", "SAPC"};
+constexpr std::string_view kDeviceTypes[] = {"ESME",  "GSME", "CHF", "GPF", "HCALCS",
+                                             "PPMID", "IHD",  "CAD", "SAPC"};
 
 // The lists of a file as text again: equal texts mean equal conditions.
 void spell(const Sexpr& from, std::string& out) {
@@ -24,18 +25,23 @@ void spell(const Sexpr& from, std::string& out) {
 
 class UseCaseLoader {
  public:
-  UseCaseLoader(std::string_view file, const Sexpr& from) : from_(from), scope_(file) { loaded_.use_case.file = file; }
+  UseCaseLoader(std::string_view file, const Sexpr& from) : from_(from), scope_(file) {
+    loaded_.use_case.file = file;
+  }
 
   Result<Loaded> load() {
     if (from_.head() != "usecase" || from_.items.size() < 2 || !from_.items[1].is_symbol()) {
-      return scope_.refuse("template-syntax"_rule, from_, "a use case must be (usecase NAME clause...)");
+      return scope_.refuse("template-syntax"_rule, from_,
+                           "a use case must be (usecase NAME clause...)");
     }
     Template& made = loaded_.use_case;
     made.view.use_case = from_.items[1].text;
     made.line = from_.line;
     for (std::size_t i = 2; i < from_.items.size(); ++i) TRY(clause(from_.items[i]));
     for (const std::string_view needed : {"code", "srv", "device", "class", "payload"}) {
-      if (!seen(needed)) return scope_.refuse("template-clause"_rule, from_, "the clause " + std::string(needed) + " is missing");
+      if (!seen(needed))
+        return scope_.refuse("template-clause"_rule, from_,
+                             "the clause " + std::string(needed) + " is missing");
     }
     if (scope_.uses_execution_time() && !made.future_dated) {
       return scope_.refuse("template-clause"_rule, from_, "exec needs the clause future");
@@ -49,12 +55,15 @@ class UseCaseLoader {
  private:
   bool seen(std::string_view name) const { return std::ranges::find(seen_, name) != seen_.end(); }
   Status once(std::string_view name, const Sexpr& at) {
-    if (seen(name)) return scope_.refuse("template-clause"_rule, at, "the clause " + std::string(name) + " stands twice");
+    if (seen(name))
+      return scope_.refuse("template-clause"_rule, at,
+                           "the clause " + std::string(name) + " stands twice");
     seen_.push_back(name);
     return {};
   }
   Refusal wrong(const Sexpr& at) const {
-    return scope_.refuse("template-syntax"_rule, at, "the clause " + std::string(at.head()) + " is not well formed");
+    return scope_.refuse("template-syntax"_rule, at,
+                         "the clause " + std::string(at.head()) + " is not well formed");
   }
 
   Status clause(const Sexpr& from) {
@@ -63,16 +72,18 @@ class UseCaseLoader {
       std::string_view name;
       Understand understand;
     };
-    static constexpr Row kRows[] = {{"code", &UseCaseLoader::code},       {"srv", &UseCaseLoader::service},
-                                    {"device", &UseCaseLoader::devices},  {"class", &UseCaseLoader::message_class},
-                                    {"encrypted", &UseCaseLoader::encrypted}, {"future", &UseCaseLoader::future},
-                                    {"when", &UseCaseLoader::when},       {"unused", &UseCaseLoader::unused},
-                                    {"dlms", &UseCaseLoader::payload},    {"gbz", &UseCaseLoader::payload},
-                                    {"asn1", &UseCaseLoader::payload},    {"same-as", &UseCaseLoader::payload}};
+    static constexpr Row kRows[] = {
+        {"code", &UseCaseLoader::code},           {"srv", &UseCaseLoader::service},
+        {"device", &UseCaseLoader::devices},      {"class", &UseCaseLoader::message_class},
+        {"encrypted", &UseCaseLoader::encrypted}, {"future", &UseCaseLoader::future},
+        {"when", &UseCaseLoader::when},           {"unused", &UseCaseLoader::unused},
+        {"dlms", &UseCaseLoader::payload},        {"gbz", &UseCaseLoader::payload},
+        {"asn1", &UseCaseLoader::payload},        {"same-as", &UseCaseLoader::payload}};
     const std::string_view name = from.head();
     const Row* const row = std::ranges::find(kRows, name, &Row::name);
     if (name.empty() || row == std::end(kRows)) {
-      return scope_.refuse("template-operator"_rule, from, "there is no clause " + std::string(name));
+      return scope_.refuse("template-operator"_rule, from,
+                           "there is no clause " + std::string(name));
     }
     return (this->*row->understand)(from);
   }
@@ -86,7 +97,9 @@ class UseCaseLoader {
   }
   Status service(const Sexpr& from) {
     TRY(once("srv", from));
-    if (from.items.size() != 3 || from.items[1].is != Sexpr::Is::string || !from.items[2].is_symbol()) return wrong(from);
+    if (from.items.size() != 3 || from.items[1].is != Sexpr::Is::string ||
+        !from.items[2].is_symbol())
+      return wrong(from);
     loaded_.use_case.view.service_reference_variant = from.items[1].text;
     loaded_.use_case.view.element = from.items[2].text;
     return {};
@@ -108,7 +121,8 @@ class UseCaseLoader {
     if (from.items.size() != 2) return wrong(from);
     const std::string& name = from.items[1].text;
     if (name != "c" && name != "nc" && name != "nc-dcc-signed") {
-      return scope_.refuse("template-clause"_rule, from, "the class must be c, nc or nc-dcc-signed");
+      return scope_.refuse("template-clause"_rule, from,
+                           "the class must be c, nc or nc-dcc-signed");
     }
     loaded_.use_case.view.critical = name == "c";
     return {};
@@ -150,7 +164,9 @@ class UseCaseLoader {
     }
     const bool dlms = from.head() == "dlms";
     const bool gbz = from.head() == "gbz";
-    loaded_.use_case.view.kind = dlms ? PayloadKind::dlms_request : gbz ? PayloadKind::gbz : PayloadKind::asn1;
+    loaded_.use_case.view.kind = dlms  ? PayloadKind::dlms_request
+                                 : gbz ? PayloadKind::gbz
+                                       : PayloadKind::asn1;
     const Family family = dlms ? Family::dlms_item : gbz ? Family::component : Family::der_node;
     if (from.items.size() < 2) return wrong(from);
     TRY_ASSIGN(std::vector<Node> nodes, scope_.items(from.items, 1, family));
@@ -170,7 +186,8 @@ Refusal at_use_case(RuleId rule, const Template& use_case, std::string why) {
 }
 
 bool share_a_device(const Template& a, const Template& b) {
-  return std::ranges::find_first_of(a.view.device_types, b.view.device_types) != a.view.device_types.end();
+  return std::ranges::find_first_of(a.view.device_types, b.view.device_types) !=
+         a.view.device_types.end();
 }
 
 }  // namespace
@@ -191,12 +208,14 @@ Status link(std::vector<Loaded>& use_cases) {
   for (const Loaded& loaded : use_cases) {
     const Template& use_case = loaded.use_case;
     if (!by_name.emplace(use_case.view.use_case, &loaded).second) {
-      return at_use_case("template-duplicate"_rule, use_case, "the use case " + use_case.view.use_case + " stands twice");
+      return at_use_case("template-duplicate"_rule, use_case,
+                         "the use case " + use_case.view.use_case + " stands twice");
     }
     for (const Template* const other : by_selectors[loaded.selectors]) {
       if (share_a_device(*other, use_case)) {
-        return at_use_case("template-duplicate"_rule, use_case,
-                           use_case.view.use_case + " is selected by the same request as " + other->view.use_case);
+        return at_use_case(
+            "template-duplicate"_rule, use_case,
+            use_case.view.use_case + " is selected by the same request as " + other->view.use_case);
       }
     }
     by_selectors[loaded.selectors].push_back(&use_case);
@@ -204,9 +223,11 @@ Status link(std::vector<Loaded>& use_cases) {
   for (Loaded& loaded : use_cases) {
     if (loaded.same_payload_as.empty()) continue;
     const auto other = by_name.find(loaded.same_payload_as);
-    if (other == by_name.end() || other->second->use_case.payload == nullptr || !other->second->same_payload_as.empty()) {
-      return at_use_case("template-reference"_rule, loaded.use_case,
-                         "there is no use case " + loaded.same_payload_as + " with a payload of its own");
+    if (other == by_name.end() || other->second->use_case.payload == nullptr ||
+        !other->second->same_payload_as.empty()) {
+      return at_use_case(
+          "template-reference"_rule, loaded.use_case,
+          "there is no use case " + loaded.same_payload_as + " with a payload of its own");
     }
     if (other->second->use_case.future_dated != loaded.use_case.future_dated) {
       return at_use_case("template-reference"_rule, loaded.use_case,

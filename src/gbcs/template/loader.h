@@ -1,6 +1,7 @@
-// From the lists of a file to use cases. Everything that can be wrong with a template is found here: unknown words, arity,
-// kinds that do not fit, numbers out of range for their place, malformed instances, variables that are not bound, clauses
-// missing or repeated. What cannot be seen in one file (names and selectors used twice, same-as) is checked by link().
+// From the lists of a file to use cases. Everything that can be wrong with a template is found
+// here: unknown words, arity, kinds that do not fit, numbers out of range for their place,
+// malformed instances, variables that are not bound, clauses missing or repeated. What cannot be
+// seen in one file (names and selectors used twice, same-as) is checked by link().
 #pragma once
 #include <map>
 
@@ -11,7 +12,8 @@ namespace wattseal::gbcs::gmt {
 
 struct Loaded {
   Template use_case;
-  std::string selectors;      // service variant, element and conditions as text: equal for two that could never be told apart
+  std::string selectors;  // service variant, element and conditions as text: equal for two that
+                          // could never be told apart
   std::string same_payload_as;  // empty when it has a payload of its own
 };
 
@@ -20,7 +22,14 @@ Result<std::vector<Loaded>> load_file(std::string_view file, std::string_view te
 Status link(std::vector<Loaded>& use_cases);
 
 // Families of payload items; a list of items holds one family only.
-enum class Family : Octet { dlms_item, dlms_data, protected_object, component, zcl_field, der_node };
+enum class Family : Octet {
+  dlms_item,
+  dlms_data,
+  protected_object,
+  component,
+  zcl_field,
+  der_node
+};
 
 // Where the expressions and payloads of one use case are understood.
 class Scope {
@@ -32,7 +41,8 @@ class Scope {
   Result<Expr> expression(const Sexpr& from);
   Result<Expr> expression(const Sexpr& from, Kind kind);
   Result<Path> path(const Sexpr& from);
-  Result<std::vector<Node>> items(const std::vector<Sexpr>& lists, std::size_t first, Family family);
+  Result<std::vector<Node>> items(const std::vector<Sexpr>& lists, std::size_t first,
+                                  Family family);
   // A literal number in a range, for places that are not computed.
   Result<std::int64_t> literal(const Sexpr& from, std::int64_t low, std::int64_t high) const;
 
@@ -50,7 +60,8 @@ class Scope {
   Result<Expr> operation(const Sexpr& from);
   Result<Expr> fit(Expr made, const Sexpr& from, Kind kind) const;
   Result<Node> item(const Sexpr& from, Family family);
-  Result<Node> single(const Sexpr& from, Family family);  // an item that stands for exactly one: no loop, no when
+  Result<Node> single(const Sexpr& from,
+                      Family family);  // an item that stands for exactly one: no loop, no when
   Result<int> declare(const Sexpr& at, std::string name);
   const Variable* find(std::string_view name) const;
 
@@ -59,7 +70,8 @@ class Scope {
   bool uses_execution_time_ = false;
 };
 
-// The six octets of "A-B:C.D.E.F". Each part is 0 to 255; with `computed`, one part may be %s and its position is stored there.
+// The six octets of "A-B:C.D.E.F". Each part is 0 to 255; with `computed`, one part may be %s and
+// its position is stored there.
 std::optional<Bytes> instance_octets(std::string_view text, Integer* computed);
 
 }  // namespace wattseal::gbcs::gmt

@@ -1,4 +1,5 @@
-// A point in time as templates speak of it: an instant, "now" (execute at once) or "never" (cancel).
+// A point in time as templates speak of it: an instant, "now" (execute at once) or "never"
+// (cancel).
 #pragma once
 #include "base/time.h"
 

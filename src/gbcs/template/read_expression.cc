@@ -1,5 +1,6 @@
-// Inverting expressions. For every operator: which values of its arguments lead to this result. Arithmetic is inverted when all
-// arguments but one are known; conditions and maps are tried, the first that contradicts nothing wins.
+// Inverting expressions. For every operator: which values of its arguments lead to this result.
+// Arithmetic is inverted when all arguments but one are known; conditions and maps are tried, the
+// first that contradicts nothing wins.
 #include "gbcs/template/reader.h"
 
 namespace wattseal::gbcs::gmt {
@@ -42,7 +43,8 @@ std::string moment_text(const Moment& moment) {
   std::string text = (moment.is == Moment::Is::never ? kNever : moment.time).iso();
   if (moment.hundredths < 0) return text;
   text.pop_back();
-  return text + "." + std::to_string(moment.hundredths / 10) + std::to_string(moment.hundredths % 10) + "Z";
+  return text + "." + std::to_string(moment.hundredths / 10) +
+         std::to_string(moment.hundredths % 10) + "Z";
 }
 
 bool same_text(ReadForm form, const std::string& a, const std::string& b) {
@@ -69,16 +71,20 @@ bool Solver::settle(std::function<Outcome()> solve, int line) {
 }
 
 bool Solver::is_integer(const Expr& expr, Integer value, const Place& place) {
-  return settle([this, &expr, value, place] { return solve_integer(expr, value, place); }, expr.line);
+  return settle([this, &expr, value, place] { return solve_integer(expr, value, place); },
+                expr.line);
 }
 bool Solver::is_octets(const Expr& expr, BytesView value, const Place& place) {
-  return settle([this, &expr, value, place] { return solve_octets(expr, value, place); }, expr.line);
+  return settle([this, &expr, value, place] { return solve_octets(expr, value, place); },
+                expr.line);
 }
 bool Solver::is_boolean(const Expr& expr, bool value, const Place& place) {
-  return settle([this, &expr, value, place] { return solve_boolean(expr, value, place); }, expr.line);
+  return settle([this, &expr, value, place] { return solve_boolean(expr, value, place); },
+                expr.line);
 }
 bool Solver::is_moment(const Expr& expr, const Moment& value, const Place& place) {
-  return settle([this, &expr, value, place] { return solve_moment(expr, value, place); }, expr.line);
+  return settle([this, &expr, value, place] { return solve_moment(expr, value, place); },
+                expr.line);
 }
 
 Result<ReadBack> Solver::finish() {
@@ -92,7 +98,8 @@ Result<ReadBack> Solver::finish() {
       const Outcome result = pending.solve();
       if (fatal_) return *fatal_;
       if (result == Outcome::no) {
-        return Refusal{"correlate-payload"_rule, "a value contradicts what the rest of the payload says of the request",
+        return Refusal{"correlate-payload"_rule,
+                       "a value contradicts what the rest of the payload says of the request",
                        use_case_.file + ":" + std::to_string(pending.line)};
       }
       progress = progress || result == Outcome::yes;
@@ -102,7 +109,8 @@ Result<ReadBack> Solver::finish() {
     }
   }
   if (!pending_.empty()) {
-    return Refusal{"template-not-invertible"_rule, "what the request said cannot be told from the payload",
+    return Refusal{"template-not-invertible"_rule,
+                   "what the request said cannot be told from the payload",
                    use_case_.file + ":" + std::to_string(pending_.front().line)};
   }
   return knowledge_.take();
@@ -114,7 +122,8 @@ std::string Solver::join(const Place& place, const Path& path) const {
     if (!joined.empty()) joined += '/';
     joined += step.name.empty() ? "*" : step.name;
     if (step.attribute.empty()) continue;
-    const std::string value = step.slot < 0 ? step.expected : decimal_text(slots_[static_cast<std::size_t>(step.slot)]);
+    const std::string value =
+        step.slot < 0 ? step.expected : decimal_text(slots_[static_cast<std::size_t>(step.slot)]);
     joined += "[@" + step.attribute + "='" + value + "']";
   }
   return joined.empty() ? "." : joined;
@@ -136,14 +145,16 @@ std::optional<T> Solver::asked(Result<T> answer) {
   return std::nullopt;
 }
 
-// ------------------------------------------------------------------------------------------------------------ alternatives
+// ------------------------------------------------------------------------------------------------------------
+// alternatives
 
 Outcome Solver::solve_alternatives(const Expr& expr, const Place& place,
                                    const std::function<Outcome(const Expr&)>& solve) {
   const auto assume = [&](std::size_t alternative) {
     if (expr.op == Op::choose) return solve_boolean(expr.arguments[0], alternative == 0, place);
     const Expr& key = expr.arguments[1 + 2 * alternative];
-    if (key.kind == Kind::text) return solve_text(expr.arguments[0], key.text, ReadForm::text, place);
+    if (key.kind == Kind::text)
+      return solve_text(expr.arguments[0], key.text, ReadForm::text, place);
     const std::optional<Integer> number = known_integer(key, place);
     return number ? solve_integer(expr.arguments[0], *number, place) : Outcome::open;
   };
@@ -167,8 +178,10 @@ const Expr* Solver::known_alternative(const Expr& expr, const Place& place) {
     return condition ? &expr.arguments[*condition ? 1 : 2] : nullptr;
   }
   const Expr& subject = expr.arguments[0];
-  const std::optional<std::string> text = subject.kind == Kind::text ? known_text(subject, place) : std::nullopt;
-  const std::optional<Integer> number = subject.kind == Kind::integer ? known_integer(subject, place) : std::nullopt;
+  const std::optional<std::string> text =
+      subject.kind == Kind::text ? known_text(subject, place) : std::nullopt;
+  const std::optional<Integer> number =
+      subject.kind == Kind::integer ? known_integer(subject, place) : std::nullopt;
   for (std::size_t i = 1; i < expr.arguments.size(); i += 2) {
     const Expr& key = expr.arguments[i];
     if (text && key.text == *text) return &expr.arguments[i + 1];
@@ -177,31 +190,37 @@ const Expr* Solver::known_alternative(const Expr& expr, const Place& place) {
   return nullptr;
 }
 
-// -------------------------------------------------------------------------------------------------------------------- text
+// --------------------------------------------------------------------------------------------------------------------
+// text
 
-Outcome Solver::solve_text(const Expr& expr, const std::string& value, ReadForm form, const Place& place) {
+Outcome Solver::solve_text(const Expr& expr, const std::string& value, ReadForm form,
+                           const Place& place) {
   switch (expr.op) {
     case Op::text_literal: return outcome(same_text(form, expr.text, value));
     case Op::value_of: {
-      const bool is_default = !expr.arguments.empty() && same_text(form, expr.arguments[0].text, value);
+      const bool is_default =
+          !expr.arguments.empty() && same_text(form, expr.arguments[0].text, value);
       const std::string path = join(place, expr.path);
       if (is_default && knowledge_.presence(path) == false) return Outcome::yes;
       return outcome(knowledge_.learn_value({path, value, form, is_default}));
     }
     case Op::attribute_of: {
       const std::string path = join(place, expr.path);
-      return outcome(knowledge_.learn_value({(path == "." ? "" : path + "/") + "@" + expr.text, value, form}));
+      return outcome(
+          knowledge_.learn_value({(path == "." ? "" : path + "/") + "@" + expr.text, value, form}));
     }
     case Op::fact: {
       const std::optional<std::string> fact = asked(context_.facts.named(expr.text));
       return outcome(fact && same_text(form, *fact, value));
     }
     case Op::exactly:
-      if (form == ReadForm::text && value.size() != static_cast<std::size_t>(expr.number)) return Outcome::no;
+      if (form == ReadForm::text && value.size() != static_cast<std::size_t>(expr.number))
+        return Outcome::no;
       return solve_text(expr.arguments[0], value, form, place);
     case Op::map:
     case Op::choose:
-      return solve_alternatives(expr, place, [&](const Expr& branch) { return solve_text(branch, value, form, place); });
+      return solve_alternatives(
+          expr, place, [&](const Expr& branch) { return solve_text(branch, value, form, place); });
     default: UNREACHABLE();
   }
 }
@@ -218,7 +237,8 @@ std::optional<std::string> Solver::known_text(const Expr& expr, const Place& pla
     case Op::value_of: {
       const std::string path = join(place, expr.path);
       if (const std::optional<std::string> value = knowledge_.value(path)) return value;
-      if (!expr.arguments.empty() && knowledge_.presence(path) == false) return expr.arguments[0].text;
+      if (!expr.arguments.empty() && knowledge_.presence(path) == false)
+        return expr.arguments[0].text;
       return std::nullopt;
     }
     default: {
@@ -228,7 +248,8 @@ std::optional<std::string> Solver::known_text(const Expr& expr, const Place& pla
   }
 }
 
-// ----------------------------------------------------------------------------------------------------------------- numbers
+// -----------------------------------------------------------------------------------------------------------------
+// numbers
 
 Outcome Solver::solve_addition(const Expr& expr, Integer value, const Place& place) {
   const Expr* unknown = nullptr;
@@ -264,7 +285,8 @@ Outcome Solver::solve_multiplication(const Expr& expr, Integer value, const Plac
 }
 
 Outcome Solver::solve_arithmetic(const Expr& expr, Integer value, const Place& place) {
-  if (const std::optional<Integer> known = known_integer(expr, place)) return outcome(*known == value);
+  if (const std::optional<Integer> known = known_integer(expr, place))
+    return outcome(*known == value);
   switch (expr.op) {
     case Op::add:
     case Op::subtract: return solve_addition(expr, value, place);
@@ -276,7 +298,8 @@ Outcome Solver::solve_arithmetic(const Expr& expr, Integer value, const Place& p
 // 0 is "now" where an execution time stands, else the first second of 2000.
 Outcome Solver::solve_seconds(const Expr& expr, Integer value, const Place& place) {
   if (value < 0 || value > 0xFFFFFFFF) return Outcome::no;
-  Moment moment{Moment::Is::instant, UtcTime::from_unix_seconds(kZigbeeEpoch + static_cast<std::int64_t>(value)), -1};
+  Moment moment{Moment::Is::instant,
+                UtcTime::from_unix_seconds(kZigbeeEpoch + static_cast<std::int64_t>(value)), -1};
   if (value == expr.number) {
     moment.is = Moment::Is::never;
   } else if (value >= 0xFFFFFFF0) {
@@ -292,11 +315,15 @@ Outcome Solver::solve_integer(const Expr& expr, Integer value, const Place& plac
     case Op::integer_literal:
     case Op::variable:
     case Op::counter: return outcome(known_integer(expr, place) == value);
-    case Op::count: return outcome(value >= 0 && value <= 0xFFFF &&
-                                   learn_count(join(place, expr.path), static_cast<std::size_t>(value)));
-    case Op::to_integer: return solve_text(expr.arguments[0], decimal_text(value), ReadForm::number, place);
+    case Op::count:
+      return outcome(value >= 0 && value <= 0xFFFF &&
+                     learn_count(join(place, expr.path), static_cast<std::size_t>(value)));
+    case Op::to_integer:
+      return solve_text(expr.arguments[0], decimal_text(value), ReadForm::number, place);
     case Op::decimal:
-      return solve_text(expr.arguments[0], scaled_text(value, static_cast<std::size_t>(expr.number)), ReadForm::decimal, place);
+      return solve_text(expr.arguments[0],
+                        scaled_text(value, static_cast<std::size_t>(expr.number)),
+                        ReadForm::decimal, place);
     case Op::within:
       if (value < expr.number || value > expr.bound) return Outcome::no;
       return solve_integer(expr.arguments[0], value, place);
@@ -307,7 +334,8 @@ Outcome Solver::solve_integer(const Expr& expr, Integer value, const Place& plac
     }
     case Op::map:
     case Op::choose:
-      return solve_alternatives(expr, place, [&](const Expr& branch) { return solve_integer(branch, value, place); });
+      return solve_alternatives(
+          expr, place, [&](const Expr& branch) { return solve_integer(branch, value, place); });
     default: return solve_arithmetic(expr, value, place);
   }
 }
@@ -318,7 +346,8 @@ std::optional<Integer> Solver::known_arithmetic(const Expr& expr, const Place& p
     const std::optional<Integer> next = known_integer(expr.arguments[i], place);
     if (!next) return std::nullopt;
     constexpr Integer kBound = Integer(1) << 62;
-    if (*value > kBound || *value < -kBound || *next > kBound || *next < -kBound) return std::nullopt;
+    if (*value > kBound || *value < -kBound || *next > kBound || *next < -kBound)
+      return std::nullopt;
     switch (expr.op) {
       case Op::add: *value += *next; break;
       case Op::subtract: *value -= *next; break;
@@ -346,7 +375,8 @@ std::optional<Integer> Solver::known_integer(const Expr& expr, const Place& plac
       const std::optional<Bytes> id = known_octets(expr.arguments[0], place);
       if (!id) return std::nullopt;
       const std::optional<Eui64> device = asked(Eui64::from_octets(*id));
-      const std::optional<int> type = device ? asked(context_.facts.device_type_code(*device)) : std::nullopt;
+      const std::optional<int> type =
+          device ? asked(context_.facts.device_type_code(*device)) : std::nullopt;
       return type ? std::optional<Integer>(*type) : std::nullopt;
     }
     case Op::decimal:
@@ -360,16 +390,19 @@ std::optional<Integer> Solver::known_integer(const Expr& expr, const Place& plac
   }
 }
 
-// -------------------------------------------------------------------------------------------------------------- conditions
+// --------------------------------------------------------------------------------------------------------------
+// conditions
 
 Outcome Solver::solve_equal(const Expr& expr, bool value, const Place& place) {
   const Expr& left = expr.arguments[0];
   const Expr& right = expr.arguments[1];
   if (const std::optional<bool> known = known_boolean(expr, place)) return outcome(*known == value);
   if (!value) return Outcome::open;  // what it is not does not say what it is
-  for (const auto& [known_side, other_side] : {std::pair(&left, &right), std::pair(&right, &left)}) {
+  for (const auto& [known_side, other_side] :
+       {std::pair(&left, &right), std::pair(&right, &left)}) {
     if (left.kind == Kind::integer) {
-      if (const std::optional<Integer> known = known_integer(*known_side, place)) return solve_integer(*other_side, *known, place);
+      if (const std::optional<Integer> known = known_integer(*known_side, place))
+        return solve_integer(*other_side, *known, place);
     } else if (const std::optional<std::string> known = known_text(*known_side, place)) {
       return solve_text(*other_side, *known, ReadForm::text, place);
     }
@@ -382,11 +415,13 @@ Outcome Solver::solve_boolean(const Expr& expr, bool value, const Place& place) 
     case Op::boolean_literal: return outcome((expr.number != 0) == value);
     case Op::has: return outcome(knowledge_.learn_presence(join(place, expr.path), value));
     case Op::negate: return solve_boolean(expr.arguments[0], !value, place);
-    case Op::to_boolean: return solve_text(expr.arguments[0], value ? "true" : "false", ReadForm::boolean, place);
+    case Op::to_boolean:
+      return solve_text(expr.arguments[0], value ? "true" : "false", ReadForm::boolean, place);
     case Op::equal: return solve_equal(expr, value, place);
     case Op::map:
     case Op::choose:
-      return solve_alternatives(expr, place, [&](const Expr& branch) { return solve_boolean(branch, value, place); });
+      return solve_alternatives(
+          expr, place, [&](const Expr& branch) { return solve_boolean(branch, value, place); });
     default: UNREACHABLE();
   }
 }
@@ -421,7 +456,8 @@ std::optional<bool> Solver::known_boolean(const Expr& expr, const Place& place) 
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------------- times
+// -------------------------------------------------------------------------------------------------------------------
+// times
 
 Outcome Solver::solve_moment(const Expr& expr, const Moment& value, const Place& place) {
   switch (expr.op) {
@@ -431,8 +467,10 @@ Outcome Solver::solve_moment(const Expr& expr, const Moment& value, const Place&
       return Outcome::yes;
     case Op::never: return outcome(value.is == Moment::Is::never);
     case Op::execution:
-      if (value.is == Moment::Is::now_marker) return outcome(knowledge_.learn_presence("ExecutionDateTime", false));
-      return outcome(knowledge_.learn_value({"ExecutionDateTime", moment_text(value), ReadForm::date_time}));
+      if (value.is == Moment::Is::now_marker)
+        return outcome(knowledge_.learn_presence("ExecutionDateTime", false));
+      return outcome(
+          knowledge_.learn_value({"ExecutionDateTime", moment_text(value), ReadForm::date_time}));
     case Op::to_moment:
       if (value.is == Moment::Is::now_marker) return Outcome::no;
       return solve_text(expr.arguments[0], moment_text(value), ReadForm::date_time, place);
@@ -440,7 +478,9 @@ Outcome Solver::solve_moment(const Expr& expr, const Moment& value, const Place&
       if (value.is != Moment::Is::instant) return Outcome::no;
       if (const std::optional<Moment> start = known_moment(expr.arguments[0], place)) {
         const bool both_exact = start->hundredths >= 0 && value.hundredths >= 0;
-        if (start->is != Moment::Is::instant || (both_exact && start->hundredths != value.hundredths)) return Outcome::no;
+        if (start->is != Moment::Is::instant ||
+            (both_exact && start->hundredths != value.hundredths))
+          return Outcome::no;
         return solve_integer(expr.arguments[1], value.time - start->time, place);
       }
       const std::optional<Integer> seconds = known_integer(expr.arguments[1], place);
@@ -451,7 +491,8 @@ Outcome Solver::solve_moment(const Expr& expr, const Moment& value, const Place&
     }
     case Op::map:
     case Op::choose:
-      return solve_alternatives(expr, place, [&](const Expr& branch) { return solve_moment(branch, value, place); });
+      return solve_alternatives(
+          expr, place, [&](const Expr& branch) { return solve_moment(branch, value, place); });
     default: UNREACHABLE();
   }
 }
@@ -462,7 +503,8 @@ std::optional<Moment> Solver::known_moment(const Expr& expr, const Place& place)
   const std::optional<UtcTime> time = text ? UtcTime::parse_iso(*text) : std::nullopt;
   if (!time) return std::nullopt;
   Moment moment{*time == kNever ? Moment::Is::never : Moment::Is::instant, *time, -1};
-  if (const std::size_t point = text->find('.'); point != std::string::npos && text->size() > point + 2) {
+  if (const std::size_t point = text->find('.');
+      point != std::string::npos && text->size() > point + 2) {
     moment.hundredths = ((*text)[point + 1] - '0') * 10 + ((*text)[point + 2] - '0');
   }
   return moment;

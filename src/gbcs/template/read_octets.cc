@@ -1,5 +1,5 @@
-// Inverting expressions of octets: fixed layouts (dates, times, instances), text in octets, and concatenations, which can be
-// taken apart when at most one part has no fixed width.
+// Inverting expressions of octets: fixed layouts (dates, times, instances), text in octets, and
+// concatenations, which can be taken apart when at most one part has no fixed width.
 #include "gbcs/template/reader.h"
 
 namespace wattseal::gbcs::gmt {
@@ -12,32 +12,41 @@ std::string two_digits(unsigned value) {
 }
 
 std::optional<std::string> time_text(BytesView octets) {
-  if (octets.size() != 4 || octets[0] > 23 || octets[1] > 59 || octets[2] > 59 || octets[3] > 99) return std::nullopt;
-  return two_digits(octets[0]) + ":" + two_digits(octets[1]) + ":" + two_digits(octets[2]) + "." + two_digits(octets[3]) + "Z";
+  if (octets.size() != 4 || octets[0] > 23 || octets[1] > 59 || octets[2] > 59 || octets[3] > 99)
+    return std::nullopt;
+  return two_digits(octets[0]) + ":" + two_digits(octets[1]) + ":" + two_digits(octets[2]) + "." +
+         two_digits(octets[3]) + "Z";
 }
 
 }  // namespace
 
 std::optional<Moment> moment_of_date_time(BytesView octets) {
-  if (octets.size() != 12 || octets[9] != 0x80 || octets[10] != 0x00 || octets[11] != 0xFF) return std::nullopt;
+  if (octets.size() != 12 || octets[9] != 0x80 || octets[10] != 0x00 || octets[11] != 0xFF)
+    return std::nullopt;
   const BytesView date = octets.first(9);
-  if (std::ranges::all_of(date, [](Octet o) { return o == 0x00; })) return Moment{Moment::Is::now_marker, {}, 0};
-  if (std::ranges::all_of(date, [](Octet o) { return o == 0xFF; })) return Moment{Moment::Is::never, {}, 0};
+  if (std::ranges::all_of(date, [](Octet o) { return o == 0x00; }))
+    return Moment{Moment::Is::now_marker, {}, 0};
+  if (std::ranges::all_of(date, [](Octet o) { return o == 0xFF; }))
+    return Moment{Moment::Is::never, {}, 0};
   if (octets[4] != 0xFF || octets[8] > 99) return std::nullopt;
-  const CivilTime civil{octets[0] << 8 | octets[1], octets[2], octets[3], octets[5], octets[6], octets[7]};
+  const CivilTime civil{
+      octets[0] << 8 | octets[1], octets[2], octets[3], octets[5], octets[6], octets[7]};
   const std::optional<UtcTime> time = UtcTime::from_civil(civil);
   if (!time || civil.year >= kFirstYearPastUse) return std::nullopt;
   return Moment{Moment::Is::instant, *time, octets[8]};
 }
 
-// A choice element of a date: either its Specified… child has the number, or its NonSpecified… child is there.
-Outcome Solver::solve_date_part(const std::string& choice, std::string_view name, int value, int any) {
+// A choice element of a date: either its Specified… child has the number, or its NonSpecified…
+// child is there.
+Outcome Solver::solve_date_part(const std::string& choice, std::string_view name, int value,
+                                int any) {
   const std::string part(name);
   if (value == any) {
     return outcome(knowledge_.learn_presence(choice + "/NonSpecified" + part, true) &&
                    knowledge_.learn_presence(choice + "/Specified" + part, false));
   }
-  return outcome(knowledge_.learn_value({choice + "/Specified" + part, std::to_string(value), ReadForm::number}));
+  return outcome(knowledge_.learn_value(
+      {choice + "/Specified" + part, std::to_string(value), ReadForm::number}));
 }
 
 Outcome Solver::solve_cosem_date(const Expr& expr, BytesView value, const Place& place) {
@@ -60,9 +69,11 @@ Outcome Solver::solve_gas_date(const Expr& expr, BytesView value, const Place& p
   static constexpr std::string_view kParts[] = {"Year", "Month", "DayOfMonth", "DayOfWeek"};
   if (value.size() != 4) return Outcome::no;
   for (std::size_t i = 0; i < 4; ++i) {
-    const std::string choice = join(place, expr.path) + "/Gas" + std::string(kParts[i]) + "WithWildcards";
+    const std::string choice =
+        join(place, expr.path) + "/Gas" + std::string(kParts[i]) + "WithWildcards";
     const int since = i == 0 ? 1900 : 0;
-    if (solve_date_part(choice, kParts[i], value[i] + since, 0xFF + since) != Outcome::yes) return Outcome::no;
+    if (solve_date_part(choice, kParts[i], value[i] + since, 0xFF + since) != Outcome::yes)
+      return Outcome::no;
   }
   return Outcome::yes;
 }
@@ -79,7 +90,8 @@ std::optional<std::size_t> Solver::width(const Expr& expr, const Place& place) {
     case Op::gas_date:
     case Op::time_of_day: return 4;
     case Op::to_octets:
-      if (expr.arguments[0].op == Op::exactly) return static_cast<std::size_t>(expr.arguments[0].number);
+      if (expr.arguments[0].op == Op::exactly)
+        return static_cast<std::size_t>(expr.arguments[0].number);
       break;
     case Op::concatenate: {
       std::size_t total = 0;
@@ -96,7 +108,8 @@ std::optional<std::size_t> Solver::width(const Expr& expr, const Place& place) {
   return known ? std::optional<std::size_t>(known->size()) : std::nullopt;
 }
 
-Outcome Solver::solve_concatenation(std::vector<const Expr*> parts, BytesView value, const Place& place) {
+Outcome Solver::solve_concatenation(std::vector<const Expr*> parts, BytesView value,
+                                    const Place& place) {
   while (!parts.empty() && parts.front()->op != Op::choose) {
     const Expr& part = *parts.front();
     parts.erase(parts.begin());
@@ -130,9 +143,11 @@ Outcome Solver::solve_octets(const Expr& expr, BytesView value, const Place& pla
     case Op::octets_literal: return outcome(equal(expr.octets, value));
     case Op::originator: return outcome(equal(context_.originator.octets(), value));
     case Op::target: return outcome(equal(context_.target.octets(), value));
-    case Op::to_octets: return solve_text(expr.arguments[0], std::string(as_text(value)), ReadForm::text, place);
+    case Op::to_octets:
+      return solve_text(expr.arguments[0], std::string(as_text(value)), ReadForm::text, place);
     case Op::from_hex: return solve_text(expr.arguments[0], to_hex(value), ReadForm::hex, place);
-    case Op::from_base64: return solve_text(expr.arguments[0], to_base64(value), ReadForm::base64, place);
+    case Op::from_base64:
+      return solve_text(expr.arguments[0], to_base64(value), ReadForm::base64, place);
     case Op::concatenate: {
       std::vector<const Expr*> parts;
       for (const Expr& part : expr.arguments) parts.push_back(&part);
@@ -155,17 +170,21 @@ Outcome Solver::solve_octets(const Expr& expr, BytesView value, const Place& pla
     }
     case Op::time_of_day: {
       const std::optional<std::string> text = time_text(value);
-      return text ? solve_text(expr.arguments[0], *text, ReadForm::time_of_day, place) : Outcome::no;
+      return text ? solve_text(expr.arguments[0], *text, ReadForm::time_of_day, place)
+                  : Outcome::no;
     }
     case Op::date: return solve_cosem_date(expr, value, place);
     case Op::gas_date: return solve_gas_date(expr, value, place);
     case Op::key_agreement_certificate: {
       const std::optional<Bytes> certificate = known_octets(expr, place);
-      return certificate ? outcome(equal(*certificate, value)) : fatal_ ? Outcome::no : Outcome::open;
+      return certificate ? outcome(equal(*certificate, value))
+             : fatal_    ? Outcome::no
+                         : Outcome::open;
     }
     case Op::map:
     case Op::choose:
-      return solve_alternatives(expr, place, [&](const Expr& branch) { return solve_octets(branch, value, place); });
+      return solve_alternatives(
+          expr, place, [&](const Expr& branch) { return solve_octets(branch, value, place); });
     default: UNREACHABLE();
   }
 }

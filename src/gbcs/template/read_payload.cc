@@ -1,14 +1,15 @@
-// Walking a template along a payload. A list takes what its items match, in order: a loop goes on while its items match, a
-// condition holds when its items match and does not hold otherwise. Everything not computed from the request must be equal; all
-// octets must be used. Work is bounded by the size of the template times the size of the payload, depth by the template's.
+// Walking a template along a payload. A list takes what its items match, in order: a loop goes on
+// while its items match, a condition holds when its items match and does not hold otherwise.
+// Everything not computed from the request must be equal; all octets must be used. Work is bounded
+// by the size of the template times the size of the payload, depth by the template's.
 #include "asn1/der.h"
 #include "gbcs/template/reader.h"
 
 namespace wattseal::gbcs::gmt {
 namespace {
 
-// A list being read: octets, or the requests and components of a payload that was cut into them. `left` counts the elements of
-// an array or structure that are still to come.
+// A list being read: octets, or the requests and components of a payload that was cut into them.
+// `left` counts the elements of an array or structure that are still to come.
 struct Stream {
   BytesView octets;
   std::size_t at = 0;
@@ -23,7 +24,9 @@ struct Stream {
     const std::optional<BytesView> found = take(exactly.size());
     return found && equal(*found, exactly);
   }
-  bool expect(std::initializer_list<Octet> exactly) { return expect(BytesView(exactly.begin(), exactly.size())); }
+  bool expect(std::initializer_list<Octet> exactly) {
+    return expect(BytesView(exactly.begin(), exactly.size()));
+  }
   // A-XDR lengths in their one shortest form.
   std::optional<std::size_t> length() {
     const std::optional<BytesView> first = take(1);
@@ -84,7 +87,8 @@ class PayloadReader {
       : use_case_(use_case), payload_(payload), context_(context), solver_(use_case, context) {}
 
   Result<ReadBack> read() {
-    if (payload_.size() > 0xFFFF) return Refusal{"correlate-payload"_rule, "the payload is longer than 64 KiB"};
+    if (payload_.size() > 0xFFFF)
+      return Refusal{"correlate-payload"_rule, "the payload is longer than 64 KiB"};
     for (const Expr& condition : use_case_.conditions) {
       if (!solver_.is_boolean(condition, true, {})) return refusal();
     }
@@ -96,7 +100,8 @@ class PayloadReader {
     if (!framed || !match_list(*use_case_.payload, list, {}) || !at_end(list)) return refusal();
     TRY_ASSIGN(ReadBack read, solver_.finish());
     for (const Path& path : use_case_.unused) read.unused.push_back(solver_.join({}, path));
-    // What the device does not hold until its time, the DCC holds: the request may have a time that the command does not carry.
+    // What the device does not hold until its time, the DCC holds: the request may have a time that
+    // the command does not carry.
     if (!use_case_.future_dated) read.unused.push_back("ExecutionDateTime");
     return read;
   }
@@ -105,11 +110,13 @@ class PayloadReader {
   Refusal refusal() const {
     if (solver_.fatal()) return *solver_.fatal();
     return {"correlate-payload"_rule,
-            "octet " + std::to_string(furthest_) + " of the payload is not what " + use_case_.view.use_case + " (" +
-                use_case_.file + ":" + std::to_string(furthest_line_) + ") says",
+            "octet " + std::to_string(furthest_) + " of the payload is not what " +
+                use_case_.view.use_case + " (" + use_case_.file + ":" +
+                std::to_string(furthest_line_) + ") says",
             "payload/" + std::to_string(furthest_)};
   }
-  // Remembers the mismatch that the walk came furthest to: with alternatives, the last one tried says little.
+  // Remembers the mismatch that the walk came furthest to: with alternatives, the last one tried
+  // says little.
   bool mismatch(const Octet* at, int line) {
     const std::size_t offset = at == nullptr ? 0 : static_cast<std::size_t>(at - payload_.data());
     if (offset >= furthest_) {
@@ -124,7 +131,8 @@ class PayloadReader {
   }
   const Octet* position(const Stream& stream) const {
     if (stream.octets.data() != nullptr) return stream.octets.data() + stream.at;
-    return stream.at < items_.size() ? items_[stream.at].head.data() : payload_.data() + payload_.size();
+    return stream.at < items_.size() ? items_[stream.at].head.data()
+                                     : payload_.data() + payload_.size();
   }
 
   // D9, invoke id, no date-time, request specifications, then one datum for each.
@@ -139,7 +147,8 @@ class PayloadReader {
       const std::size_t start = stream.at;
       if (!stream.take(10)) return mismatch(position(stream), use_case_.line);
       const bool with_selection = payload_[start] == 0x04;
-      if (with_selection && (!stream.take(1) || !skip_datum(stream, 0))) return mismatch(position(stream), use_case_.line);
+      if (with_selection && (!stream.take(1) || !skip_datum(stream, 0)))
+        return mismatch(position(stream), use_case_.line);
       items_.push_back({payload_.subspan(start, stream.at - start), {}});
     }
     if (!count || stream.length() != count) return mismatch(position(stream), use_case_.line);
@@ -158,14 +167,16 @@ class PayloadReader {
     const std::optional<BytesView> count = stream.take(1);
     for (std::size_t i = 0; count && i < (*count)[0]; ++i) {
       const std::optional<BytesView> head = stream.take(5);
-      const std::optional<BytesView> body = head ? stream.take(get_be(head->subspan(3, 2))) : std::nullopt;
+      const std::optional<BytesView> body =
+          head ? stream.take(get_be(head->subspan(3, 2))) : std::nullopt;
       if (!body) return mismatch(position(stream), use_case_.line);
       items_.push_back({*head, *body});
     }
     return count && at_end(stream);
   }
 
-  // ---------------------------------------------------------------------------------------------------------------- lists
+  // ----------------------------------------------------------------------------------------------------------------
+  // lists
 
   bool match_list(const std::vector<Node>& nodes, Stream& stream, const Place& place) {
     for (const Node& node : nodes) {
@@ -193,7 +204,8 @@ class PayloadReader {
       case NodeKind::choose: {
         const auto first = [&](Stream& s) { return match_item(node.children[0], s, place); };
         const auto second = [&](Stream& s) { return match_item(node.children[1], s, place); };
-        return match_branch(node, true, stream, place, first) || match_branch(node, false, stream, place, second);
+        return match_branch(node, true, stream, place, first) ||
+               match_branch(node, false, stream, place, second);
       }
       default: return match_counted(node, stream, place);
     }
@@ -209,7 +221,8 @@ class PayloadReader {
 
   // Assumes a condition and reads on; all is undone when that does not match.
   template <typename Then>
-  bool match_branch(const Node& node, bool condition, Stream& stream, const Place& place, Then then) {
+  bool match_branch(const Node& node, bool condition, Stream& stream, const Place& place,
+                    Then then) {
     const Solver::Mark before = solver_.mark();
     const Stream start = stream;
     if (solver_.is_boolean(node.arguments[0], condition, place) && then(stream)) return true;
@@ -234,7 +247,8 @@ class PayloadReader {
     const std::optional<Integer> known = solver_.known_count(path);
     Integer count = 0;
     while (!known || count < *known) {
-      const std::string element = path + "[" + std::to_string(static_cast<std::int64_t>(count + 1)) + "]";
+      const std::string element =
+          path + "[" + std::to_string(static_cast<std::int64_t>(count + 1)) + "]";
       if (!match_round(node, count, stream, {element})) break;
       ++count;
     }
@@ -249,7 +263,8 @@ class PayloadReader {
     return known ? count == *known : solver_.is_integer(node.arguments[0], count, place);
   }
 
-  // --------------------------------------------------------------------------------------------------------------- leaves
+  // ---------------------------------------------------------------------------------------------------------------
+  // leaves
 
   bool match_leaf(const Node& node, Stream& stream, const Place& place) {
     switch (node.kind) {
@@ -276,22 +291,30 @@ class PayloadReader {
   }
 
   bool match_request(const Node& node, const Item& item, const Place& place) {
-    const Octet kind = node.kind == NodeKind::get ? 1 : node.kind == NodeKind::set ? 2 : node.kind == NodeKind::action ? 3 : 4;
+    const Octet kind = node.kind == NodeKind::get      ? 1
+                       : node.kind == NodeKind::set    ? 2
+                       : node.kind == NodeKind::action ? 3
+                                                       : 4;
     Stream head{item.head, 0, {}};
     Stream body{item.body, 0, {}};
-    if (!head.expect({kind, static_cast<Octet>(node.class_id >> 8), static_cast<Octet>(node.class_id)})) return false;
+    if (!head.expect(
+            {kind, static_cast<Octet>(node.class_id >> 8), static_cast<Octet>(node.class_id)}))
+      return false;
     const std::optional<BytesView> instance = head.take(6);
-    if (!instance || !solver_.is_octets(node.arguments[0], *instance, place) || !head.expect({node.member})) return false;
+    if (!instance || !solver_.is_octets(node.arguments[0], *instance, place) ||
+        !head.expect({node.member}))
+      return false;
     if (node.kind == NodeKind::get_range && !match_range_selector(node, head, place)) return false;
     const bool has_data = !node.children.empty();
     if (has_data ? !match_item(node.children[0], body, place) : !body.expect({0x00})) return false;
     return at_end(head) && at_end(body);
   }
 
-  // structure{ structure{class 1, instance 0-0:94.44.100.255, attribute 2, 0}, from, to, no columns }
+  // structure{ structure{class 1, instance 0-0:94.44.100.255, attribute 2, 0}, from, to, no columns
+  // }
   bool match_range_selector(const Node& node, Stream& head, const Place& place) {
-    if (!head.expect({0x01, 0x02, 0x04, 0x02, 0x04, 0x12, 0x00, 0x01, 0x09, 0x06, 0x00, 0x00, 0x5E, 0x2C, 0x64, 0xFF,
-                      0x0F, 0x02, 0x12, 0x00, 0x00})) {
+    if (!head.expect({0x01, 0x02, 0x04, 0x02, 0x04, 0x12, 0x00, 0x01, 0x09, 0x06, 0x00,
+                      0x00, 0x5E, 0x2C, 0x64, 0xFF, 0x0F, 0x02, 0x12, 0x00, 0x00})) {
       return false;
     }
     for (const std::size_t bound : {1u, 2u}) {
@@ -304,7 +327,8 @@ class PayloadReader {
 
   bool match_seconds(const Expr& moment, std::uint64_t seconds, const Place& place) {
     if (seconds == 0xFFFFFFFF) return solver_.is_moment(moment, {Moment::Is::never, {}, -1}, place);
-    const UtcTime time = UtcTime::from_unix_seconds(kZigbeeEpoch + static_cast<std::int64_t>(seconds));
+    const UtcTime time =
+        UtcTime::from_unix_seconds(kZigbeeEpoch + static_cast<std::int64_t>(seconds));
     return solver_.is_moment(moment, {Moment::Is::instant, time, -1}, place);
   }
 
@@ -318,7 +342,8 @@ class PayloadReader {
       }
       case NodeKind::dlms_boolean: {
         const std::optional<BytesView> octets = stream.take(2);
-        if (!octets || (*octets)[0] != 0x03 || ((*octets)[1] != 0x00 && (*octets)[1] != 0xFF)) return false;
+        if (!octets || (*octets)[0] != 0x03 || ((*octets)[1] != 0x00 && (*octets)[1] != 0xFF))
+          return false;
         return solver_.is_boolean(node.arguments[0], (*octets)[1] == 0xFF, place);
       }
       case NodeKind::dlms_integer: {
@@ -334,10 +359,12 @@ class PayloadReader {
       }
       case NodeKind::dlms_structure:
       case NodeKind::dlms_array: {
-        if (!stream.expect({static_cast<Octet>(node.kind == NodeKind::dlms_array ? 0x01 : 0x02)})) return false;
+        if (!stream.expect({static_cast<Octet>(node.kind == NodeKind::dlms_array ? 0x01 : 0x02)}))
+          return false;
         Stream inside = stream;
         inside.left = inside.length();
-        if (!inside.left || !match_list(node.children, inside, place) || !at_end(inside)) return false;
+        if (!inside.left || !match_list(node.children, inside, place) || !at_end(inside))
+          return false;
         stream.at = inside.at;
         return true;
       }
@@ -352,12 +379,14 @@ class PayloadReader {
     return solver_.is_integer(node.arguments[0], value, place);
   }
 
-  // structure{ objects, array{ structure{ enum 2, structure{ transaction 04||counter, originator, recipient, '', key } } } }
+  // structure{ objects, array{ structure{ enum 2, structure{ transaction 04||counter, originator,
+  // recipient, '', key } } } }
   bool match_protect(const Node& node, Stream& stream, const Place& place) {
     if (!stream.expect({0x02, 0x02, 0x01})) return false;
     Stream objects = stream;
     objects.left = objects.length();
-    if (!objects.left || !match_list(node.children, objects, place) || !at_end(objects)) return false;
+    if (!objects.left || !match_list(node.children, objects, place) || !at_end(objects))
+      return false;
     stream.at = objects.at;
     Bytes protection{0x01, 0x01, 0x02, 0x02, 0x16, 0x02, 0x02, 0x05, 0x09, 0x09, 0x04};
     put_be(protection, context_.counter.number());
@@ -365,12 +394,14 @@ class PayloadReader {
     append(protection, context_.protected_for.value_or(context_.originator).octets());
     append(protection, Bytes{0x09, 0x08});
     append(protection, context_.target.octets());
-    append(protection, Bytes{0x09, 0x00, 0x02, 0x02, 0x16, 0x02, 0x02, 0x02, 0x09, 0x01, 0x02, 0x09, 0x00});
+    append(protection,
+           Bytes{0x09, 0x00, 0x02, 0x02, 0x16, 0x02, 0x02, 0x02, 0x09, 0x01, 0x02, 0x09, 0x00});
     return stream.expect(protection);
   }
 
   bool match_protected_object(const Node& node, Stream& stream, const Place& place) {
-    if (!stream.expect({0x02, 0x05, 0x12, static_cast<Octet>(node.class_id >> 8), static_cast<Octet>(node.class_id), 0x09, 0x06})) {
+    if (!stream.expect({0x02, 0x05, 0x12, static_cast<Octet>(node.class_id >> 8),
+                        static_cast<Octet>(node.class_id), 0x09, 0x06})) {
       return false;
     }
     const std::optional<BytesView> instance = stream.take(6);
@@ -396,13 +427,14 @@ class PayloadReader {
     const Item& item = items_[index];
     const bool dated = !node.arguments.empty();
     const Octet last = index + 1 == items_.size() ? 0x01 : 0x00;
-    const Bytes head{static_cast<Octet>((dated ? 0x10 : 0x00) | last), static_cast<Octet>(node.class_id >> 8),
-                     static_cast<Octet>(node.class_id)};
+    const Bytes head{static_cast<Octet>((dated ? 0x10 : 0x00) | last),
+                     static_cast<Octet>(node.class_id >> 8), static_cast<Octet>(node.class_id)};
     if (!equal(item.head.first(3), head)) return false;
     Stream body{item.body, 0, {}};
     if (dated) {
       const std::optional<BytesView> from = body.take(4);
-      if (!from || !solver_.is_integer(node.arguments[0], Integer(get_be(*from)), place)) return false;
+      if (!from || !solver_.is_integer(node.arguments[0], Integer(get_be(*from)), place))
+        return false;
     }
     if (!body.expect({node.frame_control, static_cast<Octet>(index), node.member})) return false;
     return match_list(node.children, body, place) && at_end(body);
@@ -421,7 +453,9 @@ class PayloadReader {
       if (!stated) return false;
       length = (*stated)[0];
     }
-    if (!length) length = stream.octets.size() - stream.at;  // raw octets without a fixed width reach to the end
+    if (!length)
+      length =
+          stream.octets.size() - stream.at;  // raw octets without a fixed width reach to the end
     const std::optional<BytesView> octets = stream.take(*length);
     return octets && solver_.is_octets(node.arguments[0], *octets, place);
   }
@@ -431,9 +465,11 @@ class PayloadReader {
     const Result<asn1::Tlv> tlv = reader.any();
     if (!tlv.ok()) return false;
     stream.at += tlv->whole.size();
-    if (node.kind == NodeKind::der_raw) return solver_.is_octets(node.arguments[0], tlv->whole, place);
+    if (node.kind == NodeKind::der_raw)
+      return solver_.is_octets(node.arguments[0], tlv->whole, place);
     static constexpr Octet kUniversal[] = {asn1::kNull, asn1::kSequence, 0, 0, 0, asn1::kBitString};
-    const auto from_null = static_cast<std::size_t>(node.kind) - static_cast<std::size_t>(NodeKind::der_null);
+    const auto from_null =
+        static_cast<std::size_t>(node.kind) - static_cast<std::size_t>(NodeKind::der_null);
     const Octet tag = node.tag != 0 ? node.tag : kUniversal[from_null];
     if (tlv->tag != tag) return false;
     switch (node.kind) {
@@ -457,7 +493,8 @@ class PayloadReader {
   bool match_der_integer(const Node& node, BytesView content, const Place& place) {
     if (content.empty() || content.size() > 9) return false;
     const bool first_bit = content[0] >= 0x80;
-    const bool padded = content.size() > 1 && (content[0] == 0x00 || content[0] == 0xFF) && (content[1] >= 0x80) == first_bit;
+    const bool padded = content.size() > 1 && (content[0] == 0x00 || content[0] == 0xFF) &&
+                        (content[1] >= 0x80) == first_bit;
     if (padded) return false;
     Integer value = first_bit ? -1 : 0;
     for (const Octet octet : content) value = value * 256 + octet;
@@ -467,12 +504,16 @@ class PayloadReader {
   // yyyymmddhhmmssZ; the end of time means never.
   bool match_generalized_time(const Node& node, BytesView content, const Place& place) {
     const std::string text(as_text(content));
-    if (text == "99991231235959Z") return solver_.is_moment(node.arguments[0], {Moment::Is::never, {}, -1}, place);
-    if (text.size() != 15 || text.find_first_not_of("0123456789") != 14 || text[14] != 'Z') return false;
-    const std::string iso = text.substr(0, 4) + "-" + text.substr(4, 2) + "-" + text.substr(6, 2) + "T" + text.substr(8, 2) +
-                            ":" + text.substr(10, 2) + ":" + text.substr(12, 2) + "Z";
+    if (text == "99991231235959Z")
+      return solver_.is_moment(node.arguments[0], {Moment::Is::never, {}, -1}, place);
+    if (text.size() != 15 || text.find_first_not_of("0123456789") != 14 || text[14] != 'Z')
+      return false;
+    const std::string iso = text.substr(0, 4) + "-" + text.substr(4, 2) + "-" + text.substr(6, 2) +
+                            "T" + text.substr(8, 2) + ":" + text.substr(10, 2) + ":" +
+                            text.substr(12, 2) + "Z";
     const std::optional<UtcTime> time = UtcTime::parse_iso(iso);
-    return time && *time < kNever && solver_.is_moment(node.arguments[0], {Moment::Is::instant, *time, -1}, place);
+    return time && *time < kNever &&
+           solver_.is_moment(node.arguments[0], {Moment::Is::instant, *time, -1}, place);
   }
 
   const Template& use_case_;
@@ -486,7 +527,8 @@ class PayloadReader {
 
 }  // namespace
 
-Result<ReadBack> read_back(const Template& use_case, BytesView payload, const ReadContext& context) {
+Result<ReadBack> read_back(const Template& use_case, BytesView payload,
+                           const ReadContext& context) {
   return PayloadReader(use_case, payload, context).read();
 }
 

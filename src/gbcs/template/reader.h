@@ -1,8 +1,10 @@
 // Payload octets -> what the request must have said. Two halves that share nothing with the writer:
 //   Solver         inverts one expression for the value found in the payload
-//   PayloadReader  walks the template along the octets; loops take as many items as match, conditions are tried
-// A value that cannot be inverted when it is met (it needs an element that is only known later) is kept and tried again at the
-// end; what stays open then makes the use case not invertible for this payload.
+//   PayloadReader  walks the template along the octets; loops take as many items as match,
+//   conditions are tried
+// A value that cannot be inverted when it is met (it needs an element that is only known later) is
+// kept and tried again at the end; what stays open then makes the use case not invertible for this
+// payload.
 #pragma once
 #include <functional>
 
@@ -13,17 +15,19 @@ namespace wattseal::gbcs::gmt {
 
 enum class Outcome : Octet { yes, no, open };
 
-// Where an expression is read: the element that relative paths start from, as a path from the body ("" is the body).
+// Where an expression is read: the element that relative paths start from, as a path from the body
+// ("" is the body).
 struct Place {
   std::string path;
 };
 
 class Solver {
  public:
-  Solver(const Template& use_case, const ReadContext& context) : use_case_(use_case), context_(context) {}
+  Solver(const Template& use_case, const ReadContext& context)
+      : use_case_(use_case), context_(context) {}
 
-  // Whether `expr` can have had this value; what that says about the request is learnt. Never open: what cannot be decided yet
-  // is kept for finish().
+  // Whether `expr` can have had this value; what that says about the request is learnt. Never open:
+  // what cannot be decided yet is kept for finish().
   bool is_integer(const Expr& expr, Integer value, const Place& place);
   bool is_octets(const Expr& expr, BytesView value, const Place& place);
   bool is_boolean(const Expr& expr, bool value, const Place& place);
@@ -44,7 +48,8 @@ class Solver {
   Mark mark() const { return {knowledge_.mark(), pending_.size()}; }
   void roll_back(Mark to);
 
-  // Settles what was kept. Refuses correlate-payload, template-not-invertible, or what the facts refused on the way.
+  // Settles what was kept. Refuses correlate-payload, template-not-invertible, or what the facts
+  // refused on the way.
   Result<ReadBack> finish();
   const std::optional<Refusal>& fatal() const { return fatal_; }
   const Template& use_case() const { return use_case_; }
@@ -73,7 +78,8 @@ class Solver {
   Outcome solve_date_part(const std::string& choice, std::string_view name, int value, int any);
   Outcome solve_concatenation(std::vector<const Expr*> parts, BytesView value, const Place& place);
   // Tries the branches of `if` and the entries of `map` with `solve`.
-  Outcome solve_alternatives(const Expr& expr, const Place& place, const std::function<Outcome(const Expr&)>& solve);
+  Outcome solve_alternatives(const Expr& expr, const Place& place,
+                             const std::function<Outcome(const Expr&)>& solve);
 
   std::optional<std::string> known_text(const Expr& expr, const Place& place);
   std::optional<Bytes> known_octets(const Expr& expr, const Place& place);
@@ -92,7 +98,8 @@ class Solver {
   std::optional<Refusal> fatal_;  // what the facts refused
 };
 
-// DLMS date-time. Day of week, deviation and status must be the undefined values: nothing else is ever written.
+// DLMS date-time. Day of week, deviation and status must be the undefined values: nothing else is
+// ever written.
 std::optional<Moment> moment_of_date_time(BytesView octets);
 
 // Reads one payload with one use case.

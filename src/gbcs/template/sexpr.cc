@@ -28,7 +28,8 @@ class Scanner {
 
  private:
   Refusal refuse(std::string why) const {
-    return {"template-syntax"_rule, std::move(why), std::string(file_) + ":" + std::to_string(line_)};
+    return {"template-syntax"_rule, std::move(why),
+            std::string(file_) + ":" + std::to_string(line_)};
   }
 
   // Moves to the next token; false at the end of the file.
@@ -71,7 +72,8 @@ class Scanner {
   Result<Sexpr> string() {
     Sexpr string{Sexpr::Is::string, line_, {}, 0, {}};
     const std::size_t end = text_.find_first_of("\"\n", at_ + 1);
-    if (end == std::string_view::npos || text_[end] == '\n') return refuse("a string without its closing quote");
+    if (end == std::string_view::npos || text_[end] == '\n')
+      return refuse("a string without its closing quote");
     string.text = text_.substr(at_ + 1, end - at_ - 1);
     at_ = end + 1;
     return string;
@@ -84,12 +86,16 @@ class Scanner {
     const bool negative = atom.text.size() > 1 && atom.text[0] == '-';
     const char first = atom.text[negative ? 1 : 0];
     if (first < '0' || first > '9') return atom;
-    if (atom.text.size() > kNumberCharactersMax) return refuse("the number " + atom.text + " is too long");
-    const bool hexadecimal = !negative && (atom.text.starts_with("0x") || atom.text.starts_with("0X"));
+    if (atom.text.size() > kNumberCharactersMax)
+      return refuse("the number " + atom.text + " is too long");
+    const bool hexadecimal =
+        !negative && (atom.text.starts_with("0x") || atom.text.starts_with("0X"));
     const char* const from = atom.text.data() + (hexadecimal ? 2 : 0);
     const char* const end = atom.text.data() + atom.text.size();
-    const std::from_chars_result parsed = std::from_chars(from, end, atom.number, hexadecimal ? 16 : 10);
-    if (parsed.ec != std::errc() || parsed.ptr != end) return refuse(atom.text + " is not a number");
+    const std::from_chars_result parsed =
+        std::from_chars(from, end, atom.number, hexadecimal ? 16 : 10);
+    if (parsed.ec != std::errc() || parsed.ptr != end)
+      return refuse(atom.text + " is not a number");
     atom.is = Sexpr::Is::number;
     return atom;
   }
@@ -102,12 +108,14 @@ class Scanner {
 }  // namespace
 
 std::string_view Sexpr::head() const {
-  return is_list() && !items.empty() && items[0].is_symbol() ? std::string_view(items[0].text) : std::string_view();
+  return is_list() && !items.empty() && items[0].is_symbol() ? std::string_view(items[0].text)
+                                                             : std::string_view();
 }
 
 Result<std::vector<Sexpr>> read_sexprs(std::string_view file, std::string_view text) {
   if (text.size() > kFileOctetsMax) {
-    return Refusal{"template-syntax"_rule, "the file is larger than 1 MiB", std::string(file) + ":1"};
+    return Refusal{"template-syntax"_rule, "the file is larger than 1 MiB",
+                   std::string(file) + ":1"};
   }
   return Scanner(file, text).top_level();
 }

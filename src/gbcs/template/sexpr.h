@@ -1,5 +1,6 @@
-// The text of a template as nested lists, each with its line: parentheses, "strings", numbers (decimal or 0x), symbols, and
-// comments from ';' to the end of the line. Limits: 1 MiB a file, 64 levels, numbers of 18 digits.
+// The text of a template as nested lists, each with its line: parentheses, "strings", numbers
+// (decimal or 0x), symbols, and comments from ';' to the end of the line. Limits: 1 MiB a file, 64
+// levels, numbers of 18 digits.
 #pragma once
 #include <string>
 #include <string_view>

@@ -10,7 +10,8 @@ constexpr std::size_t kDigitsMax = 20;           // 2^64-1 has twenty
 
 std::string number_text(Integer value) {
   if (value < 0) return "-" + number_text(-value);
-  if (value >= 10) return number_text(value / 10) + static_cast<char>('0' + static_cast<int>(value % 10));
+  if (value >= 10)
+    return number_text(value / 10) + static_cast<char>('0' + static_cast<int>(value % 10));
   return std::string(1, static_cast<char>('0' + static_cast<int>(value)));
 }
 
@@ -33,16 +34,20 @@ std::optional<Integer> scale(std::string_view text, int digits) {
   if (negative || text.starts_with('+')) text.remove_prefix(1);
   const std::size_t point = text.find('.');
   std::string all(text.substr(0, point));
-  const std::string_view fraction = point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
+  const std::string_view fraction =
+      point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
   if (all.empty() && fraction.empty()) return std::nullopt;
   for (const char c : fraction) {
     if (c < '0' || c > '9') return std::nullopt;
   }
-  for (std::size_t i = 0; i < static_cast<std::size_t>(digits); ++i) all += i < fraction.size() ? fraction[i] : '0';
+  for (std::size_t i = 0; i < static_cast<std::size_t>(digits); ++i)
+    all += i < fraction.size() ? fraction[i] : '0';
   if (all.empty()) all = "0";
   std::optional<Integer> value = all[0] == '-' || all[0] == '+' ? std::nullopt : parse_integer(all);
   if (!value) return std::nullopt;
-  if (fraction.size() > static_cast<std::size_t>(digits) && fraction[static_cast<std::size_t>(digits)] >= '5') ++*value;
+  if (fraction.size() > static_cast<std::size_t>(digits) &&
+      fraction[static_cast<std::size_t>(digits)] >= '5')
+    ++*value;
   return negative ? -*value : *value;
 }
 
@@ -51,7 +56,9 @@ std::optional<Moment> parse_moment(std::string_view text) {
   if (!time) return std::nullopt;
   Moment moment{Moment::Is::instant, *time, 0};
   if (const std::size_t point = text.find('.'); point != std::string_view::npos) {
-    const auto digit = [&](std::size_t at) { return text[at] >= '0' && text[at] <= '9' ? text[at] - '0' : 0; };
+    const auto digit = [&](std::size_t at) {
+      return text[at] >= '0' && text[at] <= '9' ? text[at] - '0' : 0;
+    };
     moment.hundredths = digit(point + 1) * 10;
     if (text[point + 1] >= '0' && text[point + 1] <= '9') moment.hundredths += digit(point + 2);
   }
@@ -72,13 +79,17 @@ std::string quoted(std::string_view text) { return "\"" + std::string(text.subst
 }  // namespace
 
 Refusal Evaluator::refuse(RuleId rule, int line, std::string field, std::string why) const {
-  return {rule, std::move(why) + " (" + use_case_.view.use_case + ", " + use_case_.file + ":" + std::to_string(line) + ")",
+  return {rule,
+          std::move(why) + " (" + use_case_.view.use_case + ", " + use_case_.file + ":" +
+              std::to_string(line) + ")",
           std::move(field)};
 }
 
 Refusal Evaluator::range(const Expr& expr, std::string why) const {
   const Path* const path = first_path(expr);
-  const std::string field = expr.op == Op::execution ? "ExecutionDateTime" : path != nullptr ? path->text : "";
+  const std::string field = expr.op == Op::execution ? "ExecutionDateTime"
+                            : path != nullptr        ? path->text
+                                                     : "";
   return refuse("gbcs-value-range"_rule, expr.line, field, std::move(why));
 }
 
@@ -87,11 +98,12 @@ bool Evaluator::satisfies(const Step& step, const xml::Element& element) const {
   if (step.attribute.empty()) return true;
   const std::string* const value = element.attribute(step.attribute);
   if (value == nullptr) return false;
-  return step.slot < 0 ? *value == step.expected : parse_integer(*value) == slots_[static_cast<std::size_t>(step.slot)];
+  return step.slot < 0 ? *value == step.expected
+                       : parse_integer(*value) == slots_[static_cast<std::size_t>(step.slot)];
 }
 
-void Evaluator::collect(const Path& path, std::size_t depth, const xml::Element& here, bool only_first,
-                        std::vector<const xml::Element*>& found) const {
+void Evaluator::collect(const Path& path, std::size_t depth, const xml::Element& here,
+                        bool only_first, std::vector<const xml::Element*>& found) const {
   if (depth == path.steps.size()) {
     found.push_back(&here);
     return;
@@ -131,7 +143,8 @@ Result<const Expr*> Evaluator::mapped(const Expr& expr, const xml::Element& here
     TRY_ASSIGN(const Integer value, integer(key, here));
     if (value == wanted_number) return &expr.arguments[i + 1];
   }
-  return range(expr, "the template knows no value for " + quoted(number ? number_text(wanted_number) : wanted_text));
+  return range(expr, "the template knows no value for " +
+                         quoted(number ? number_text(wanted_number) : wanted_text));
 }
 
 Result<const Expr*> Evaluator::chosen(const Expr& expr, const xml::Element& here) const {
@@ -143,9 +156,11 @@ Result<std::string> Evaluator::text(const Expr& expr, const xml::Element& here) 
   switch (expr.op) {
     case Op::text_literal: return expr.text;
     case Op::value_of: {
-      if (const xml::Element* const element = first(expr.path, here)) return std::string(element->trimmed());
+      if (const xml::Element* const element = first(expr.path, here))
+        return std::string(element->trimmed());
       if (!expr.arguments.empty()) return expr.arguments[0].text;
-      return refuse("gbcs-value-missing"_rule, expr.line, expr.path.text, "the request does not have this element");
+      return refuse("gbcs-value-missing"_rule, expr.line, expr.path.text,
+                    "the request does not have this element");
     }
     case Op::attribute_of: {
       const xml::Element* const element = first(expr.path, here);
@@ -158,7 +173,8 @@ Result<std::string> Evaluator::text(const Expr& expr, const xml::Element& here) 
     case Op::exactly: {
       TRY_ASSIGN(std::string value, text(expr.arguments[0], here));
       if (value.size() == static_cast<std::size_t>(expr.number)) return value;
-      return range(expr, quoted(value) + " does not have " + number_text(expr.number) + " characters");
+      return range(expr,
+                   quoted(value) + " does not have " + number_text(expr.number) + " characters");
     }
     case Op::map: {
       TRY_ASSIGN(const Expr* const result, mapped(expr, here));
@@ -181,7 +197,8 @@ Result<Integer> Evaluator::fold(const Expr& expr, const xml::Element& here) cons
       case Op::subtract: value -= next; break;
       case Op::multiply: {
         Integer product = 0;
-        if (__builtin_mul_overflow(value, next, &product)) return range(expr, "the product is out of range");
+        if (__builtin_mul_overflow(value, next, &product))
+          return range(expr, "the product is out of range");
         value = product;
         break;
       }
@@ -205,15 +222,17 @@ Result<Integer> Evaluator::integer(const Expr& expr, const xml::Element& here) c
     case Op::to_integer:
     case Op::decimal: {
       TRY_ASSIGN(const std::string written, text(expr.arguments[0], here));
-      const std::optional<Integer> value =
-          expr.op == Op::decimal ? scale(written, static_cast<int>(expr.number)) : parse_integer(written);
+      const std::optional<Integer> value = expr.op == Op::decimal
+                                               ? scale(written, static_cast<int>(expr.number))
+                                               : parse_integer(written);
       if (!value) return range(expr, quoted(written) + " is not a number");
       return *value;
     }
     case Op::within: {
       TRY_ASSIGN(const Integer value, integer(expr.arguments[0], here));
       if (value >= expr.number && value <= expr.bound) return value;
-      return range(expr, number_text(value) + " is not from " + number_text(expr.number) + " to " + number_text(expr.bound));
+      return range(expr, number_text(value) + " is not from " + number_text(expr.number) + " to " +
+                             number_text(expr.bound));
     }
     case Op::seconds_since_2000: {
       TRY_ASSIGN(const Moment when, moment(expr.arguments[0], here));
@@ -319,14 +338,16 @@ Result<Moment> Evaluator::moment(const Expr& expr, const xml::Element& here) con
 
 namespace {
 
-// DLMS date-time: day of week, deviation and clock status are never said. Nine 00 mean now, nine FF never.
+// DLMS date-time: day of week, deviation and clock status are never said. Nine 00 mean now, nine FF
+// never.
 std::optional<Bytes> cosem_date_time(const Moment& when) {
   Bytes out;
   if (when.is == Moment::Is::instant) {
     const CivilTime civil = when.time.civil();
     if (civil.year < 1 || civil.year >= kFirstYearPastUse) return std::nullopt;
     put_be(out, static_cast<std::uint16_t>(civil.year));
-    for (const int part : {civil.month, civil.day, 0xFF, civil.hour, civil.minute, civil.second, when.hundredths}) {
+    for (const int part :
+         {civil.month, civil.day, 0xFF, civil.hour, civil.minute, civil.second, when.hundredths}) {
       out.push_back(static_cast<Octet>(part));
     }
   } else {
@@ -349,7 +370,8 @@ std::optional<Bytes> time_octets(std::string_view text) {
   if (digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
   if (fraction.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
   Bytes out;
-  for (std::size_t i = 0; i < 8; i += 2) out.push_back(static_cast<Octet>((digits[i] - '0') * 10 + (digits[i + 1] - '0')));
+  for (std::size_t i = 0; i < 8; i += 2)
+    out.push_back(static_cast<Octet>((digits[i] - '0') * 10 + (digits[i + 1] - '0')));
   if (out[0] > 23 || out[1] > 59 || out[2] > 59) return std::nullopt;
   return out;
 }
@@ -358,9 +380,11 @@ struct DatePart {
   std::string_view name;
   int least, most;
 };
-constexpr DatePart kDateParts[] = {{"Year", 1900, 2999}, {"Month", 1, 12}, {"DayOfMonth", 1, 31}, {"DayOfWeek", 1, 7}};
+constexpr DatePart kDateParts[] = {
+    {"Year", 1900, 2999}, {"Month", 1, 12}, {"DayOfMonth", 1, 31}, {"DayOfWeek", 1, 7}};
 
-// What one of the choice elements of a date says: a number, or -1 for any. Nothing when it says neither, or out of range.
+// What one of the choice elements of a date says: a number, or -1 for any. Nothing when it says
+// neither, or out of range.
 std::optional<int> date_part(const xml::Element& choice, const DatePart& part) {
   const std::string name(part.name);
   if (choice.child("NonSpecified" + name) != nullptr) return -1;
@@ -376,7 +400,9 @@ std::optional<int> date_part(const xml::Element& choice, const DatePart& part) {
 // COSEM writes the last day of a month as FE and the one before as FD (IEC 62056-6-2, date).
 Result<Bytes> Evaluator::cosem_date(const Expr& expr, const xml::Element& here) const {
   const xml::Element* const date = first(expr.path, here);
-  if (date == nullptr) return refuse("gbcs-value-missing"_rule, expr.line, expr.path.text, "the request does not have this date");
+  if (date == nullptr)
+    return refuse("gbcs-value-missing"_rule, expr.line, expr.path.text,
+                  "the request does not have this date");
   Bytes out;
   for (const DatePart& part : kDateParts) {
     const xml::Element* const choice = date->child(part.name);
@@ -387,7 +413,8 @@ Result<Bytes> Evaluator::cosem_date(const Expr& expr, const xml::Element& here) 
       out.push_back(0xFD);
     } else {
       const std::optional<int> value = date_part(*choice, part);
-      if (!value) return range(expr, "the date's " + std::string(part.name) + " is not well formed");
+      if (!value)
+        return range(expr, "the date's " + std::string(part.name) + " is not well formed");
       put_be(out, static_cast<std::uint64_t>(*value), part.name == "Year" ? 2 : 1);
     }
   }
@@ -396,14 +423,18 @@ Result<Bytes> Evaluator::cosem_date(const Expr& expr, const xml::Element& here) 
 
 Result<Bytes> Evaluator::gas_date(const Expr& expr, const xml::Element& here) const {
   const xml::Element* const date = first(expr.path, here);
-  if (date == nullptr) return refuse("gbcs-value-missing"_rule, expr.line, expr.path.text, "the request does not have this date");
+  if (date == nullptr)
+    return refuse("gbcs-value-missing"_rule, expr.line, expr.path.text,
+                  "the request does not have this date");
   Bytes out;
   for (const DatePart& part : kDateParts) {
-    const xml::Element* const choice = date->child("Gas" + std::string(part.name) + "WithWildcards");
+    const xml::Element* const choice =
+        date->child("Gas" + std::string(part.name) + "WithWildcards");
     if (choice == nullptr) return range(expr, "the date has no " + std::string(part.name));
     const std::optional<int> value = date_part(*choice, part);
     const int since = part.name == "Year" ? 1900 : 0;
-    if (!value || *value - since > 0xFE) return range(expr, "the date's " + std::string(part.name) + " is not well formed");
+    if (!value || *value - since > 0xFE)
+      return range(expr, "the date's " + std::string(part.name) + " is not well formed");
     out.push_back(*value < 0 ? 0xFF : static_cast<Octet>(*value - since));
   }
   return out;
@@ -412,7 +443,8 @@ Result<Bytes> Evaluator::gas_date(const Expr& expr, const xml::Element& here) co
 Result<Bytes> Evaluator::big_endian(const Expr& expr, const xml::Element& here) const {
   TRY_ASSIGN(const Integer value, integer(expr.arguments[0], here));
   if (value < 0 || value >> (8 * static_cast<int>(expr.number)) != 0) {
-    return range(expr, number_text(value) + " does not fit " + number_text(expr.number) + " octets");
+    return range(expr,
+                 number_text(value) + " does not fit " + number_text(expr.number) + " octets");
   }
   Bytes out;
   put_be(out, static_cast<std::uint64_t>(value), static_cast<std::size_t>(expr.number));
@@ -432,8 +464,11 @@ Result<Bytes> Evaluator::octets(const Expr& expr, const xml::Element& here) cons
     case Op::from_base64: {
       TRY_ASSIGN(std::string value, text(expr.arguments[0], here));
       if (expr.op == Op::from_hex) std::erase(value, '-');
-      const std::optional<Bytes> decoded = expr.op == Op::from_hex ? from_hex(value) : from_base64(value);
-      if (!decoded) return range(expr, quoted(value) + (expr.op == Op::from_hex ? " is not hexadecimal" : " is not base64"));
+      const std::optional<Bytes> decoded =
+          expr.op == Op::from_hex ? from_hex(value) : from_base64(value);
+      if (!decoded)
+        return range(expr, quoted(value) + (expr.op == Op::from_hex ? " is not hexadecimal"
+                                                                    : " is not base64"));
       return *decoded;
     }
     case Op::concatenate: {
@@ -447,7 +482,8 @@ Result<Bytes> Evaluator::octets(const Expr& expr, const xml::Element& here) cons
     case Op::big_endian: return big_endian(expr, here);
     case Op::instance: {
       TRY_ASSIGN(const Integer value, integer(expr.arguments[0], here));
-      if (value < 0 || value > 255) return range(expr, number_text(value) + " cannot be part of an instance");
+      if (value < 0 || value > 255)
+        return range(expr, number_text(value) + " cannot be part of an instance");
       Bytes out = expr.octets;
       out[static_cast<std::size_t>(expr.number)] = static_cast<Octet>(value);
       return out;

@@ -1,5 +1,5 @@
-// The three payload kinds. Lengths, counts, invoke ids, sequence numbers and control bits follow from what is written.
-// Sources: spec/gbcs-duis.md 2.2 (DLMS), 2.3 (GBZ), 2.4 (DER).
+// The three payload kinds. Lengths, counts, invoke ids, sequence numbers and control bits follow
+// from what is written. Sources: spec/gbcs-duis.md 2.2 (DLMS), 2.3 (GBZ), 2.4 (DER).
 #include "asn1/der.h"
 #include "gbcs/template/writer.h"
 
@@ -17,18 +17,21 @@ Result<std::uint64_t> fitting(const Node& node, Integer value, const Evaluator& 
   const Integer low = node.is_signed ? -(Integer(1) << (bits - 1)) : 0;
   const Integer high = node.is_signed ? (Integer(1) << (bits - 1)) - 1 : (Integer(1) << bits) - 1;
   if (value >= low && value <= high) return static_cast<std::uint64_t>(value);
-  return values.range(node.arguments[0], "the value does not fit " + std::to_string(node.width) + " octets");
+  return values.range(node.arguments[0],
+                      "the value does not fit " + std::to_string(node.width) + " octets");
 }
 
 Status ListWriter::for_each(const Node& node, const xml::Element& here, const Emit& emit) {
   Integer index = 0;
   for (const xml::Element* const element : values_.all(node.path, here)) {
     const std::string* const stated = element->attribute("index");
-    if (node.positional && stated != nullptr && *stated != std::to_string(static_cast<std::int64_t>(index + 1))) {
+    if (node.positional && stated != nullptr &&
+        *stated != std::to_string(static_cast<std::int64_t>(index + 1))) {
       Expr place;
       place.line = node.line;
       place.path = node.path;
-      return values_.range(place, "the element with index " + *stated + " does not stand at its position");
+      return values_.range(place,
+                           "the element with index " + *stated + " does not stand at its position");
     }
     values_.set(node.slot, index);
     TRY(each(node.children, *element, emit));
@@ -51,13 +54,15 @@ Status ListWriter::one(const Node& node, const xml::Element& here, const Emit& e
     case NodeKind::range:
     case NodeKind::repeat: {
       Integer first = 0;
-      TRY_ASSIGN(Integer last, values_.integer(node.arguments[node.kind == NodeKind::range ? 1 : 0], here));
+      TRY_ASSIGN(Integer last,
+                 values_.integer(node.arguments[node.kind == NodeKind::range ? 1 : 0], here));
       if (node.kind == NodeKind::range) {
         first = node.arguments[0].number;
       } else {
         --last;
       }
-      if (last >= static_cast<Integer>(kPayloadOctetsMax)) return values_.range(node.arguments[0], "too many repetitions");
+      if (last >= static_cast<Integer>(kPayloadOctetsMax))
+        return values_.range(node.arguments[0], "too many repetitions");
       for (Integer i = first; i <= last; ++i) {
         values_.set(node.slot, i);
         TRY(each(node.children, here, emit));
@@ -68,7 +73,8 @@ Status ListWriter::one(const Node& node, const xml::Element& here, const Emit& e
   }
 }
 
-Status ListWriter::each(const std::vector<Node>& nodes, const xml::Element& here, const Emit& emit) {
+Status ListWriter::each(const std::vector<Node>& nodes, const xml::Element& here,
+                        const Emit& emit) {
   for (const Node& node : nodes) TRY(one(node, here, emit));
   return {};
 }
@@ -204,8 +210,9 @@ class DlmsWriter : ListWriter {
     }
   }
 
-  // Input of get_protected_attributes (class 30): the objects, then how the device shall protect what it returns. The key
-  // information part says: agreed key, ephemeral-free scheme 02, nothing ciphered by the asker.
+  // Input of get_protected_attributes (class 30): the objects, then how the device shall protect
+  // what it returns. The key information part says: agreed key, ephemeral-free scheme 02, nothing
+  // ciphered by the asker.
   Status protect(const Node& node, const xml::Element& here, Bytes& out) {
     Bytes objects;
     std::size_t count = 0;
@@ -225,7 +232,8 @@ class DlmsWriter : ListWriter {
       append(out, Bytes{0x09, 0x08});
       append(out, party.octets());
     }
-    append(out, Bytes{0x09, 0x00, 0x02, 0x02, 0x16, 0x02, 0x02, 0x02, 0x09, 0x01, 0x02, 0x09, 0x00});
+    append(out,
+           Bytes{0x09, 0x00, 0x02, 0x02, 0x16, 0x02, 0x02, 0x02, 0x09, 0x01, 0x02, 0x09, 0x00});
     return {};
   }
 
@@ -276,12 +284,14 @@ class GbzWriter : ListWriter {
   }
 
  private:
-  // control, cluster, length, then what the length counts: [from] frame control, sequence number, command, fields.
+  // control, cluster, length, then what the length counts: [from] frame control, sequence number,
+  // command, fields.
   Status component(const Node& node, const xml::Element& here, Octet sequence, Bytes& out) {
     Bytes inside;
     if (!node.arguments.empty()) {
       TRY_ASSIGN(const Integer from, values_.integer(node.arguments[0], here));
-      if (from < 0 || from > 0xFFFFFFFF) return values_.range(node.arguments[0], "the time does not fit 4 octets");
+      if (from < 0 || from > 0xFFFFFFFF)
+        return values_.range(node.arguments[0], "the time does not fit 4 octets");
       put_be(inside, static_cast<std::uint64_t>(from), 4);
     }
     append(inside, Bytes{node.frame_control, sequence, node.member});
@@ -301,12 +311,14 @@ class GbzWriter : ListWriter {
     if (node.kind == NodeKind::zcl_integer) {
       TRY_ASSIGN(const Integer value, values_.integer(node.arguments[0], here));
       TRY_ASSIGN(const std::uint64_t octets, fitting(node, value, values_));
-      for (std::size_t i = 0; i < node.width; ++i) out.push_back(static_cast<Octet>(octets >> (8 * i)));
+      for (std::size_t i = 0; i < node.width; ++i)
+        out.push_back(static_cast<Octet>(octets >> (8 * i)));
       return {};
     }
     TRY_ASSIGN(const Bytes value, values_.octets(node.arguments[0], here));
     if (node.kind == NodeKind::zcl_string) {
-      if (value.size() > 0xFE) return values_.range(node.arguments[0], "a ZCL string has at most 254 octets");
+      if (value.size() > 0xFE)
+        return values_.range(node.arguments[0], "a ZCL string has at most 254 octets");
       out.push_back(static_cast<Octet>(value.size()));
     }
     append(out, value);
@@ -340,7 +352,8 @@ class DerWriter : ListWriter {
       case NodeKind::der_time: {
         TRY_ASSIGN(const Moment when, values_.moment(node.arguments[0], here));
         if (when.is == Moment::Is::now_marker) {
-          return values_.range(node.arguments[0], "a time must stand here, and the request gives none");
+          return values_.range(node.arguments[0],
+                               "a time must stand here, and the request gives none");
         }
         out_.generalized_time(when.is == Moment::Is::never ? UtcTime::forever() : when.time);
         return {};
@@ -380,8 +393,14 @@ class DerWriter : ListWriter {
 
 }  // namespace
 
-Result<Bytes> write_dlms(const std::vector<Node>& items, Evaluator& values) { return DlmsWriter(values).write(items); }
-Result<Bytes> write_gbz(const std::vector<Node>& components, Evaluator& values) { return GbzWriter(values).write(components); }
-Result<Bytes> write_der(const std::vector<Node>& nodes, Evaluator& values) { return DerWriter(values).write(nodes); }
+Result<Bytes> write_dlms(const std::vector<Node>& items, Evaluator& values) {
+  return DlmsWriter(values).write(items);
+}
+Result<Bytes> write_gbz(const std::vector<Node>& components, Evaluator& values) {
+  return GbzWriter(values).write(components);
+}
+Result<Bytes> write_der(const std::vector<Node>& nodes, Evaluator& values) {
+  return DerWriter(values).write(nodes);
+}
 
 }  // namespace wattseal::gbcs::gmt

@@ -1,5 +1,6 @@
-// Request body -> payload octets: walks a use case's payload with the body at hand. Evaluation is exact integer arithmetic; what
-// does not fit its place is refused with the path of the element (gbcs-value-range), what is not there with gbcs-value-missing.
+// Request body -> payload octets: walks a use case's payload with the body at hand. Evaluation is
+// exact integer arithmetic; what does not fit its place is refused with the path of the element
+// (gbcs-value-range), what is not there with gbcs-value-missing.
 #pragma once
 #include <functional>
 
@@ -11,7 +12,8 @@ namespace wattseal::gbcs::gmt {
 // The values of expressions, one function a kind.
 class Evaluator {
  public:
-  Evaluator(const Template& use_case, const TransformContext& context) : use_case_(use_case), context_(context) {}
+  Evaluator(const Template& use_case, const TransformContext& context)
+      : use_case_(use_case), context_(context) {}
 
   Result<Integer> integer(const Expr& expr, const xml::Element& here) const;
   Result<std::string> text(const Expr& expr, const xml::Element& here) const;
@@ -23,7 +25,8 @@ class Evaluator {
   // All elements at a path, in the order of the document.
   std::vector<const xml::Element*> all(const Path& path, const xml::Element& here) const;
   void set(int slot, Integer value) { slots_[static_cast<std::size_t>(slot)] = value; }
-  // A refusal whose field names the first request element that `expr` reads, and whose detail the place in the template.
+  // A refusal whose field names the first request element that `expr` reads, and whose detail the
+  // place in the template.
   Refusal range(const Expr& expr, std::string why) const;
 
  private:
@@ -33,7 +36,8 @@ class Evaluator {
                std::vector<const xml::Element*>& found) const;
   Refusal refuse(RuleId rule, int line, std::string field, std::string why) const;
   Result<Integer> fold(const Expr& expr, const xml::Element& here) const;
-  // The result expression of a map for the subject found; refuses gbcs-value-range when no key is equal.
+  // The result expression of a map for the subject found; refuses gbcs-value-range when no key is
+  // equal.
   Result<const Expr*> mapped(const Expr& expr, const xml::Element& here) const;
   Result<const Expr*> chosen(const Expr& expr, const xml::Element& here) const;
   Result<Bytes> cosem_date(const Expr& expr, const xml::Element& here) const;
