@@ -164,7 +164,7 @@ struct Platform::State {
     request.headers = {{"Content-Type", "application/octet-stream"}};
     request.body = std::string(as_text(message));
     request.trace = trace;
-    must_accept(wan_client, url, request);
+    must_accept(wan_clients[url], url, request);
   }
 
   void send_to_user(const std::string& url, const std::string& document, TraceId trace) {
@@ -283,7 +283,7 @@ struct Platform::State {
   std::unique_ptr<gateway::Gateway> gateway;
   std::mutex url_mutex;
   std::string wan_url;
-  std::unique_ptr<http::Client> wan_client;                           // command pump only
+  std::map<std::string, std::unique_ptr<http::Client>> wan_clients;   // command pump only
   std::map<std::string, std::unique_ptr<http::Client>> user_clients;  // response pump only
   std::atomic<bool> stopping = false;
   std::mutex progress_mutex;
