@@ -149,8 +149,9 @@ TEST(Templates, ReadEveryReferenceCommandBackToItsRequest) {
   }
 }
 
-// No octet is free: the long-invoke-id is the low half of the counter, lengths have one form, and all the rest is the template's or
-// the request's. Each octet is changed in its lowest bit and in bits drawn by chance.
+// No octet is free: the long-invoke-id is the low half of the counter, lengths have one form, and
+// all the rest is the template's or the request's. Each octet is changed in its lowest bit and in
+// bits drawn by chance.
 TEST(Templates, LetNoChangedOctetThrough) {
   WATTSEAL_NEEDS_VECTORS(folder);
   std::mt19937 chance(20261124);
@@ -158,7 +159,8 @@ TEST(Templates, LetNoChangedOctetThrough) {
   std::size_t octets = 0;
   std::vector<std::string> passed;
   for (const Pair& pair : reference_pairs(folder)) {
-    const Template& use_case = *TemplateSet::built_in()->find(pair.name.substr(0, pair.name.find('_')));
+    const Template& use_case =
+        *TemplateSet::built_in()->find(pair.name.substr(0, pair.name.find('_')));
     octets += pair.command.payload.size();
     for (std::size_t i = 0; i < pair.command.payload.size(); ++i) {
       const Octet drawn = static_cast<Octet>(2 + chance() % 254);
@@ -166,7 +168,8 @@ TEST(Templates, LetNoChangedOctetThrough) {
         Bytes payload = pair.command.payload;
         payload[i] ^= bits;
         ++changed;
-        if (accepts(use_case, payload, pair, *pair.body).ok()) passed.push_back(pair.name + " octet " + std::to_string(i));
+        if (accepts(use_case, payload, pair, *pair.body).ok())
+          passed.push_back(pair.name + " octet " + std::to_string(i));
       }
     }
   }
@@ -180,13 +183,17 @@ TEST(Templates, LetNoChangedOctetThrough) {
 TEST(Templates, LetNoShorterOrLongerPayloadThrough) {
   WATTSEAL_NEEDS_VECTORS(folder);
   for (const Pair& pair : reference_pairs(folder)) {
-    const Template& use_case = *TemplateSet::built_in()->find(pair.name.substr(0, pair.name.find('_')));
+    const Template& use_case =
+        *TemplateSet::built_in()->find(pair.name.substr(0, pair.name.find('_')));
     Bytes payload = pair.command.payload;
     payload.push_back(0x00);
-    EXPECT_FALSE(accepts(use_case, payload, pair, *pair.body).ok()) << pair.name << " with one octet more";
+    EXPECT_FALSE(accepts(use_case, payload, pair, *pair.body).ok())
+        << pair.name << " with one octet more";
     const std::size_t step = 1 + payload.size() / 40;
     for (std::size_t length = 0; length < pair.command.payload.size(); length += step) {
-      EXPECT_FALSE(accepts(use_case, BytesView(pair.command.payload).first(length), pair, *pair.body).ok()) << pair.name << " cut to " << length;
+      EXPECT_FALSE(
+          accepts(use_case, BytesView(pair.command.payload).first(length), pair, *pair.body).ok())
+          << pair.name << " cut to " << length;
     }
   }
 }
@@ -234,9 +241,11 @@ TEST(Templates, LetNoChangedRequestThrough) {
 }
 
 // Removes one child after the other, at every depth, and says which removals still pass.
-void without_each_child(xml::Element& element, const std::string& path, const std::function<void(const std::string&)>& judge) {
+void without_each_child(xml::Element& element, const std::string& path,
+                        const std::function<void(const std::string&)>& judge) {
   for (std::size_t i = 0; i < element.children.size(); ++i) {
-    const std::string child_path = path.empty() ? element.children[i].name : path + "/" + element.children[i].name;
+    const std::string child_path =
+        path.empty() ? element.children[i].name : path + "/" + element.children[i].name;
     const xml::Element removed = element.children[i];
     element.children.erase(element.children.begin() + static_cast<std::ptrdiff_t>(i));
     judge(child_path);
@@ -250,14 +259,19 @@ TEST(Templates, LetNoRequestWithoutOneOfItsElementsThrough) {
   int removed = 0;
   std::vector<std::string> passed;
   for (const Pair& pair : reference_pairs(folder)) {
-    const Template& use_case = *TemplateSet::built_in()->find(pair.name.substr(0, pair.name.find('_')));
+    const Template& use_case =
+        *TemplateSet::built_in()->find(pair.name.substr(0, pair.name.find('_')));
     const ReadBack read = read_payload(use_case, pair.command.payload, pair.read()).value();
     xml::Element body = *pair.body;
     without_each_child(body, "", [&](const std::string& path) {
-      if (std::ranges::any_of(read.unused, [&](const std::string& one) { return path.starts_with(one); })) return;
-      if (path.ends_with("/SpecialDays")) return;  // empty in the reference requests: an empty list says what a missing one says
+      if (std::ranges::any_of(read.unused,
+                              [&](const std::string& one) { return path.starts_with(one); }))
+        return;
+      if (path.ends_with("/SpecialDays"))
+        return;  // empty in the reference requests: an empty list says what a missing one says
       ++removed;
-      if (compare(read, body, UtcTime::parse_iso("2015-01-01T00:00:00Z").value(), 0).ok()) passed.push_back(pair.name + " without " + path);
+      if (compare(read, body, UtcTime::parse_iso("2015-01-01T00:00:00Z").value(), 0).ok())
+        passed.push_back(pair.name + " without " + path);
     });
   }
   EXPECT_GT(removed, 400);
@@ -271,7 +285,8 @@ TEST(Templates, LetNoTimeThroughThatTheClockDoesNotBear) {
   const UtcTime then = UtcTime::parse_iso("2015-01-01T00:00:00Z").value();
   int judged = 0;
   for (const Pair& pair : reference_pairs(folder)) {
-    const Template& use_case = *TemplateSet::built_in()->find(pair.name.substr(0, pair.name.find('_')));
+    const Template& use_case =
+        *TemplateSet::built_in()->find(pair.name.substr(0, pair.name.find('_')));
     const ReadBack read = read_payload(use_case, pair.command.payload, pair.read()).value();
     if (read.clock_windows.empty()) continue;
     ++judged;
@@ -285,7 +300,8 @@ TEST(Templates, LetNoTimeThroughThatTheClockDoesNotBear) {
   EXPECT_GT(judged, 5);
 }
 
-// ------------------------------------------------------------------------------------------------------------ without vectors
+// ------------------------------------------------------------------------------------------------------------
+// without vectors
 
 constexpr std::string_view kSmall = R"(
 (usecase SMALL (code 0x0001) (srv "9.9" Small) (device ESME) (class nc) (when (has Limit))
@@ -295,7 +311,8 @@ constexpr std::string_view kSmall = R"(
 
 class SmallCase : public ::testing::Test {
  protected:
-  SmallCase() : set_(TemplateSet::load({{"small.gmt", std::string(kSmall)}}).value()), facts_(false) {}
+  SmallCase()
+      : set_(TemplateSet::load({{"small.gmt", std::string(kSmall)}}).value()), facts_(false) {}
   Result<Bytes> write(const xml::Element& body) const {
     const TransformContext context{body, user_, device_, counter_, now_, facts_, {}};
     TRY_ASSIGN(const Template* const use_case, set_->select("9.9", "ESME", context));
@@ -309,7 +326,8 @@ class SmallCase : public ::testing::Test {
     return xml::parse("<Small xmlns=\"urn:test\">" + inside + "</Small>").value().root();
   }
   Status correlated(BytesView payload, const xml::Element& request) const {
-    TRY_ASSIGN(const ReadBack read, read_payload(*set_->find("SMALL"), payload, {user_, device_, counter_, facts_, {}}));
+    TRY_ASSIGN(const ReadBack read,
+               read_payload(*set_->find("SMALL"), payload, {user_, device_, counter_, facts_, {}}));
     return compare(read, request, now_, 0);
   }
 
@@ -326,12 +344,21 @@ TEST_F(SmallCase, WritesAndReadsBack) {
   const Result<Bytes> payload = write(request);
   ASSERT_TRUE(payload.ok()) << payload.refusal().detail;
   EXPECT_EQ(to_hex(*payload),
-            "d9200003e900"                  // long-invoke-id with the counter's low half, no date-time
-            "03"                            // three requests: kind, class, instance, attribute
-            "020001" "0000010000ff" "02"
-            "020001" "0000020100ff" "02"
-            "020001" "0000020200ff" "02"
-            "03" "1107" "09026162" "090163");
+            "d9200003e900"  // long-invoke-id with the counter's low half, no date-time
+            "03"            // three requests: kind, class, instance, attribute
+            "020001"
+            "0000010000ff"
+            "02"
+            "020001"
+            "0000020100ff"
+            "02"
+            "020001"
+            "0000020200ff"
+            "02"
+            "03"
+            "1107"
+            "09026162"
+            "090163");
   EXPECT_TRUE(correlated(*payload, request).ok());
 }
 
@@ -355,7 +382,8 @@ TEST_F(SmallCase, ComparesOrderNumberAndValue) {
   EXPECT_EQ(rule("<Limit>7</Limit><Name>ab</Name>"), "correlate-missing");
   EXPECT_EQ(rule("<Name>ab</Name><Name>c</Name>"), "correlate-missing");
   EXPECT_EQ(rule("<Limit>7</Limit><Name>ab</Name><Name>c</Name><Name>d</Name>"), "correlate-value");
-  EXPECT_EQ(rule("<Limit>7</Limit><Name>ab</Name><Name>c</Name><More>d</More>"), "correlate-unexplained");
+  EXPECT_EQ(rule("<Limit>7</Limit><Name>ab</Name><Name>c</Name><More>d</More>"),
+            "correlate-unexplained");
   EXPECT_EQ(rule("<Limit>7</Limit><Name a='1'>ab</Name><Name>c</Name>"), "correlate-unexplained");
 }
 
@@ -368,7 +396,8 @@ std::string use_case_with(const std::string& payload) {
 
 TEST(Templates, AreRefusedAtLoadingWithFileAndLine) {
   const std::string get = "(dlms (get 1 \"0-0:1.0.0.255\" 2))";
-  for (const auto& [text, rule, line] : std::initializer_list<std::tuple<std::string, std::string, int>>{
+  for (const auto& [text, rule, line] :
+       std::initializer_list<std::tuple<std::string, std::string, int>>{
            {"(usecase", "template-syntax", 1},
            {"\n(nonsense X)", "template-syntax", 2},
            {"\n(usecase A (code 0x0001))", "template-clause", 2},
@@ -377,7 +406,8 @@ TEST(Templates, AreRefusedAtLoadingWithFileAndLine) {
            {use_case_with("(colour red) " + get), "template-operator", 3},
            {use_case_with("(same-as NOBODY)"), "template-reference", 2},
            {use_case_with(get) + use_case_with(get), "template-duplicate", 4}}) {
-    const Result<std::shared_ptr<const TemplateSet>> loaded = TemplateSet::load({{"bad.gmt", text}});
+    const Result<std::shared_ptr<const TemplateSet>> loaded =
+        TemplateSet::load({{"bad.gmt", text}});
     ASSERT_FALSE(loaded.ok()) << text;
     EXPECT_EQ(loaded.refusal().rule.text(), rule) << text << " " << loaded.refusal().detail;
     EXPECT_EQ(loaded.refusal().field, "bad.gmt:" + std::to_string(line)) << text;
@@ -402,9 +432,11 @@ TEST(Templates, AreRefusedAtLoadingForWhatTheirPayloadSays) {
            {"(gbz (comp 0x0702 0 0 (i8 1)))", "template-operator"},
            {"(asn1 (bits 8 \"80\"))", "template-number"},
            {"(asn1 (oct (hex \"00)))", "template-syntax"}}) {
-    const Result<std::shared_ptr<const TemplateSet>> loaded = TemplateSet::load({{"bad.gmt", use_case_with(bad.payload)}});
+    const Result<std::shared_ptr<const TemplateSet>> loaded =
+        TemplateSet::load({{"bad.gmt", use_case_with(bad.payload)}});
     ASSERT_FALSE(loaded.ok()) << bad.payload;
-    EXPECT_EQ(loaded.refusal().rule.text(), bad.rule) << bad.payload << " " << loaded.refusal().detail;
+    EXPECT_EQ(loaded.refusal().rule.text(), bad.rule)
+        << bad.payload << " " << loaded.refusal().detail;
     EXPECT_TRUE(loaded.refusal().field.starts_with("bad.gmt:")) << loaded.refusal().field;
   }
 }

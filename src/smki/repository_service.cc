@@ -148,7 +148,8 @@ Result<json> look_up(const Repository& repository, const http::Request& request)
     return Refusal{"repository-query"_rule, "exactly one of device and organisation is asked for",
                    "query"};
   }
-  TRY_ASSIGN(const Eui64 eui, Eui64::parse(device ? *device : *organisation));
+  const std::string& text_of_eui = device ? *device : *organisation;
+  TRY_ASSIGN(const Eui64 eui, Eui64::parse(text_of_eui));
   if (latest == nullptr) {
     json list = json::array();
     for (const PublishedCertificate& found :
@@ -159,7 +160,7 @@ Result<json> look_up(const Repository& repository, const http::Request& request)
   if (*latest != "DS" && *latest != "KA")
     return Refusal{"repository-query"_rule, "latest is DS or KA", "query/latest"};
   std::optional<RemotePartyRole> role;
-  if (organisation) {
+  if (device == nullptr) {
     const std::string* wanted = request.query_value("role");
     role = wanted ? remote_party_role_from_ou(*wanted) : std::nullopt;
     if (!role)

@@ -34,6 +34,8 @@ class Overlay {
 Result<std::uint64_t> GroupCommit::commit(Batch batch) {
   Waiting mine{std::move(batch), false, {}, 0, {}};
   std::unique_lock lock(mutex_);
+  // It leaves the queue before this function does.
+  // cppcheck-suppress danglingLifetime
   queue_.push_back(&mine);
   changed_.wait(lock, [&] { return mine.done || !leading_; });
   if (!mine.done) {

@@ -1,4 +1,5 @@
-// Bad input over HTTP: each is answered with its rule, changes nothing but the journal of refusals, and reaches no meter.
+// Bad input over HTTP: each is answered with its rule, changes nothing but the journal of refusals,
+// and reaches no meter.
 #include <nlohmann/json.hpp>
 
 #include "base/fault.h"
@@ -15,13 +16,15 @@ class BadRequests : public ::testing::Test {
   static Network& net() { return *network_; }
 
   // The document is refused by this rule and nothing but that is journalled.
-  static void refused(const std::string& document, const std::string& rule, const std::string& path = "/api/v1/serviceS") {
+  static void refused(const std::string& document, const std::string& rule,
+                      const std::string& path = "/api/v1/serviceS") {
     const std::uint64_t before = net().next_fact();
     const http::Response response = net().post(path, document);
     EXPECT_EQ(Network::rule_of(response), rule) << response.body.substr(0, 300);
     EXPECT_EQ(net().facts_since(before), std::vector{FactKind::request_refused});
   }
-  static void refused(apps::ServiceUser& user, const duis::ServiceRequest& request, const std::string& rule, const std::string& path = "/api/v1/serviceS") {
+  static void refused(apps::ServiceUser& user, const duis::ServiceRequest& request,
+                      const std::string& rule, const std::string& path = "/api/v1/serviceS") {
     refused(user.signed_document(request), rule, path);
   }
 
@@ -36,7 +39,8 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
 }
 
 TEST_F(BadRequests, AGoodOneIsAnswered) {
-  const Result<apps::Exchange> exchange = net().supplier->send(net().read(*net().supplier), kPatience);
+  const Result<apps::Exchange> exchange =
+      net().supplier->send(net().read(*net().supplier), kPatience);
   ASSERT_TRUE(exchange.ok()) << exchange.refusal().detail;
   ASSERT_TRUE(exchange->parsed.has_value()) << exchange->acknowledgement << exchange->rule;
   EXPECT_EQ(exchange->parsed->use_case, "ECS17b");
@@ -45,7 +49,9 @@ TEST_F(BadRequests, AGoodOneIsAnswered) {
 TEST_F(BadRequests, HostileXmlIsRefusedUnread) {
   const std::string good = net().supplier->signed_document(net().read(*net().supplier));
   const std::size_t root = good.find("?>") + 2;
-  refused(good.substr(0, root) + "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>" + good.substr(root), "xml-doctype");
+  refused(good.substr(0, root) + "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>" +
+              good.substr(root),
+          "xml-doctype");
   refused("<a", "xml-malformed");
   std::string deep;
   for (int i = 0; i < 200; ++i) deep += "<a>";
@@ -68,7 +74,9 @@ TEST_F(BadRequests, AHundredMegabytesAreNotTakenIn) {
 
 TEST_F(BadRequests, WrongNamespacesAndStructuresAreNamed) {
   const std::string good = duis::write(net().read(*net().supplier));
-  refused(replaced(good, "http://www.dccinterface.co.uk/ServiceUserGateway", "http://example.org/other"), "duis-namespace");
+  refused(replaced(good, "http://www.dccinterface.co.uk/ServiceUserGateway",
+                   "http://example.org/other"),
+          "duis-namespace");
   const duis::ServiceRequest request = net().read(*net().supplier);
   refused(replaced(duis::write(request), "4.1.1<", "9.9.9<"), "duis-service-reference");
   refused(replaced(duis::write(request), request.id.text(), "nonsense"), "duis-request-id");
@@ -81,14 +89,18 @@ TEST_F(BadRequests, SignaturesMustBeTheOneThatCovers) {
   const duis::ServiceRequest request = net().read(*net().supplier);
   const std::string signed_one = net().supplier->signed_document(request);
   refused(duis::write(request), "dsig-missing");
-  refused(replaced(signed_one, request.id.text(), net().read(*net().supplier).id.text()), "dsig-digest");
+  refused(replaced(signed_one, request.id.text(), net().read(*net().supplier).id.text()),
+          "dsig-digest");
   // Wrapped: the signed document inside another one of the attacker's making.
   const std::size_t signature = signed_one.find("<", signed_one.find("</sr:Body>") + 1);
   const std::size_t end = signed_one.rfind("</sr:Request>");
   ASSERT_LT(signature, end);
-  const std::string twice = signed_one.substr(0, end) + signed_one.substr(signature, end - signature) + signed_one.substr(end);
+  const std::string twice = signed_one.substr(0, end) +
+                            signed_one.substr(signature, end - signature) + signed_one.substr(end);
   const http::Response wrapped = net().post("/api/v1/serviceS", twice);
-  EXPECT_TRUE(Network::rule_of(wrapped) == "dsig-profile" || Network::rule_of(wrapped) == "duis-structure") << Network::rule_of(wrapped);
+  EXPECT_TRUE(Network::rule_of(wrapped) == "dsig-profile" ||
+              Network::rule_of(wrapped) == "duis-structure")
+      << Network::rule_of(wrapped);
   const std::size_t serial = signed_one.find("X509SerialNumber>") + 17;
   std::string stranger = signed_one;
   stranger[serial] = stranger[serial] == '1' ? '2' : '1';
@@ -104,8 +116,14 @@ TEST_F(BadRequests, ReplaysAreRefused) {
 TEST_F(BadRequests, RolesRegistrationsAndDevicesAreChecked) {
   refused(*net().network, net().credit(*net().network), "access-role", "/api/v1/serviceT");
   refused(*net().other, net().read(*net().other), "access-not-registered");
-  refused(*net().supplier, net().supplier->request(Eui64::from_number(7), "4.1.1", 1, {}, net().supplier->next_counter()), "access-unknown-device");
-  refused(*net().supplier, net().supplier->request(net().home().gsme, "4.1.1", 1, {}, net().supplier->next_counter()), "access-device-status");
+  refused(*net().supplier,
+          net().supplier->request(Eui64::from_number(7), "4.1.1", 1, {},
+                                  net().supplier->next_counter()),
+          "access-unknown-device");
+  refused(
+      *net().supplier,
+      net().supplier->request(net().home().gsme, "4.1.1", 1, {}, net().supplier->next_counter()),
+      "access-device-status");
   duis::ServiceRequest request = net().credit(*net().supplier);
   refused(*net().supplier, request, "access-service-url", "/api/v1/serviceS");
   request.command_variant = 1;
@@ -117,7 +135,10 @@ TEST_F(BadRequests, RolesRegistrationsAndDevicesAreChecked) {
 
 TEST_F(BadRequests, RevokedSignersAreOut) {
   const smki::Repository& repository = net().platform->repository();
-  const smki::PublishedCertificate signer = repository.latest(net().network->profile().id, KeyUse::digital_signature, RemotePartyRole::xml_sign).value();
+  const smki::PublishedCertificate signer =
+      repository
+          .latest(net().network->profile().id, KeyUse::digital_signature, RemotePartyRole::xml_sign)
+          .value();
   ASSERT_TRUE(net().platform->certification_authority().revoke(signer.serial, 1, "Cedar", {}).ok());
   refused(*net().network, net().read(*net().network), "access-signer-revoked");
 }
@@ -130,21 +151,25 @@ TEST_F(BadRequests, PreCommandsMustBeTheOnesThatWereMade) {
     change(message);
     return net().supplier->signed_pre_command(request, gbcs::encode(message));
   };
-  refused(with([](gbcs::Message& message) { message.payload[20] ^= 1; }), "gateway-pre-command-differs");
-  refused(with([](gbcs::Message& message) { message.counter = message.counter.next(); }), "gateway-pre-command-header");
+  refused(with([](gbcs::Message& message) { message.payload[20] ^= 1; }),
+          "gateway-pre-command-differs");
+  refused(with([](gbcs::Message& message) { message.counter = message.counter.next(); }),
+          "gateway-pre-command-header");
   const duis::ServiceRequest never = net().credit(*net().supplier);
   gbcs::Message moved = gbcs::decode(pre_command).value();
   moved.counter = never.id.counter;
   refused(net().supplier->signed_pre_command(never, gbcs::encode(moved)), "gateway-no-pre-command");
   gbcs::Message unsigned_one = gbcs::decode(pre_command).value();
-  refused(*net().supplier, duis::with_signed_pre_command(request, 5, gbcs::encode(unsigned_one)), "gateway-pre-command-signature");
+  refused(*net().supplier, duis::with_signed_pre_command(request, 5, gbcs::encode(unsigned_one)),
+          "gateway-pre-command-signature");
 }
 
 TEST_F(BadRequests, AMeterRefusesReplayedCountersAndForgedMacs) {
   const duis::ServiceRequest request = net().credit(*net().supplier);
   const Bytes pre_command = net().supplier->transform(request).value();
   ASSERT_TRUE(net().supplier->sign_and_send(request, pre_command, kPatience)->parsed->success);
-  // The same command again, from somebody on the WAN: rebuilt with the broker's own MAC it is refused by its counter.
+  // The same command again, from somebody on the WAN: rebuilt with the broker's own MAC it is
+  // refused by its counter.
   gbcs::Message forged = gbcs::decode(pre_command).value();
   forged.mac = gbcs::Mac{};
   forged.signature_field = gbcs::SignatureField::empty;
@@ -171,14 +196,19 @@ TEST_F(BadRequests, WhatDevicesDidNotSendIsDisbelieved) {
   invented.code = gbcs::MessageCode(0x0027);
   invented.counter = OriginatorCounter(1);
   invented.payload = *from_hex("da2000000000000000");
-  EXPECT_NE(net().post("/wan/v1/messages", std::string(as_text(gbcs::encode(invented)))).status, 202);
-  EXPECT_EQ(net().facts_since(before), (std::vector{FactKind::device_message_refused, FactKind::device_message_refused}));
+  EXPECT_NE(net().post("/wan/v1/messages", std::string(as_text(gbcs::encode(invented)))).status,
+            202);
+  EXPECT_EQ(net().facts_since(before),
+            (std::vector{FactKind::device_message_refused, FactKind::device_message_refused}));
 }
 
 TEST_F(BadRequests, RepositoryQueriesAreAnsweredByName) {
   const std::string base = net().platform->repository_url();
   const auto search = [&](const std::string& eui) {
-    return net().post("/services/certificatesearch", "<CertificateSearchRequest><CertificateSubjectAltName>" + eui + "</CertificateSubjectAltName></CertificateSearchRequest>", base);
+    return net().post("/services/certificatesearch",
+                      "<CertificateSearchRequest><CertificateSubjectAltName>" + eui +
+                          "</CertificateSubjectAltName></CertificateSearchRequest>",
+                      base);
   };
   EXPECT_EQ(search("nonsense").status, 401);
   EXPECT_EQ(search("00-00-00-00-00-00-00-01").status, 402);
@@ -189,12 +219,14 @@ TEST_F(BadRequests, RepositoryQueriesAreAnsweredByName) {
   const http::Response malformed = client->get("/api/v1/certificates?device=zz");
   EXPECT_EQ(malformed.status, 400);
   EXPECT_EQ(nlohmann::json::parse(malformed.body)["rule"], "eui-malformed");
-  EXPECT_EQ(client->get("/api/v1/certificates?device=00-00-00-00-00-00-00-01&latest=DS").status, 404);
+  EXPECT_EQ(client->get("/api/v1/certificates?device=00-00-00-00-00-00-00-01&latest=DS").status,
+            404);
   EXPECT_EQ(client->get("/api/v1/certificates").status, 400);
 }
 
 TEST_F(BadRequests, SubmissionsToTheSmkiAreBounded) {
-  const std::unique_ptr<http::Client> client = std::move(http::Client::open(net().platform->smki_url()).value());
+  const std::unique_ptr<http::Client> client =
+      std::move(http::Client::open(net().platform->smki_url()).value());
   const auto submit = [&](const std::string& subscriber, std::string body) {
     http::Request request;
     request.method = "POST";

@@ -11,7 +11,8 @@ namespace {
 
 TEST(MainJob, RunsEndToEndOnTheEmbeddedStoreAndIsThereAfterARestart) {
   log::set_level(log::Level::off);
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("wattseal-main-" + std::to_string(::getpid()));
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("wattseal-main-" + std::to_string(::getpid()));
   const std::unique_ptr<Clock> clock = system_clock();
   const std::unique_ptr<Random> random = system_random();
   const World world{*clock, *random};
@@ -24,13 +25,17 @@ TEST(MainJob, RunsEndToEndOnTheEmbeddedStoreAndIsThereAfterARestart) {
   EXPECT_EQ(summary["steps"].size(), 15u);
   EXPECT_EQ(summary["gateway"]["timed_out"], 0);
   const std::uint64_t certificates = summary["certificates"];
-  EXPECT_EQ(certificates, 4u + 6u + 14u + 1u + 3u * 8u) << "authorities, DCC, users', a renewed one, devices'";
+  EXPECT_EQ(certificates, 4u + 6u + 14u + 1u + 3u * 8u)
+      << "authorities, DCC, users', a renewed one, devices'";
 
   apps::PlatformOptions again;
   again.data = folder;
   again.key_store = "file";
-  const std::unique_ptr<apps::Platform> platform = std::move(apps::Platform::create(world, again).value());
-  for (const smki::CeremonyReport::Authority& authority : platform->run_ceremony()->authorities) EXPECT_FALSE(authority.made_now);
+  const std::unique_ptr<apps::Platform> platform =
+      std::move(apps::Platform::create(world, again).value());
+  const Result<smki::CeremonyReport> ceremony = platform->run_ceremony();
+  for (const smki::CeremonyReport::Authority& authority : ceremony->authorities)
+    EXPECT_FALSE(authority.made_now);
   ASSERT_TRUE(platform->start_smki().ok() && platform->start_gateway().ok());
   EXPECT_EQ(platform->repository().count(), certificates) << "a restart makes nothing new";
   EXPECT_TRUE(storage::verify_journal(platform->store()).ok());
@@ -45,17 +50,22 @@ TEST(Deadlines, ARequestWithoutAnAnswerEndsOnceAndItsCommandIsNotSentLater) {
   const duis::ServiceRequest request = net.read(*net.supplier);
   ASSERT_EQ(net.supplier->send(request, kNoWait)->acknowledgement, "I99");
   net.clock.advance(31);
-  for (int i = 0; i < 500 && net.supplier->answered() == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (int i = 0; i < 500 && net.supplier->answered() == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_EQ(net.supplier->answered(), 1u);
   const gateway::Gateway::Counts counts = net.platform->gateway().counts();
   EXPECT_EQ(counts.timed_out, 1u);
   net.platform->set_wan_url(net.street->wan_url());
-  EXPECT_TRUE(net.supplier->send(net.read(*net.supplier), kPatience)->parsed.has_value()) << "the next one is answered";
+  EXPECT_TRUE(net.supplier->send(net.read(*net.supplier), kPatience)->parsed.has_value())
+      << "the next one is answered";
   EXPECT_EQ(net.platform->gateway().counts().sent, 1u) << "the late command was dropped";
   int ends = 0;
   net.platform->store().journal(1, [&](const storage::JournalEntry& entry) {
     const FactView fact = FactView::read(entry.fact).value();
-    ends += fact.kind() == FactKind::request_ended && fact.text(FactField::request_id) == request.id.text() ? 1 : 0;
+    ends += fact.kind() == FactKind::request_ended &&
+                    fact.text(FactField::request_id) == request.id.text()
+                ? 1
+                : 0;
     return true;
   });
   EXPECT_EQ(ends, 1);
@@ -66,7 +76,11 @@ TEST(TopUps, AreCreditedOnce) {
   const OriginatorCounter counter = net.supplier->next_top_up_counter();
   const std::string code = net.supplier->top_up_code(net.home().esme, counter, 500);
   const auto send = [&](OriginatorCounter with) {
-    return net.supplier->send(net.supplier->request(net.home().esme, "2.2", 1, body_of({leaf("UTRN", code)}), with), kPatience).value();
+    return net.supplier
+        ->send(
+            net.supplier->request(net.home().esme, "2.2", 1, body_of({leaf("UTRN", code)}), with),
+            kPatience)
+        .value();
   };
   EXPECT_TRUE(send(counter).parsed->success);
   EXPECT_EQ(net.street->display(net.home().esme).balance_millipence, 500'000);

@@ -1,4 +1,5 @@
-// A whole network in memory, over HTTP: the platform, two suppliers, a network operator and one premises. Tests only.
+// A whole network in memory, over HTTP: the platform, two suppliers, a network operator and one
+// premises. Tests only.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -28,7 +29,9 @@ class ShiftedClock final : public Clock {
  public:
   void advance(std::int64_t seconds) { shift_ += seconds; }
   UtcTime now() const override { return real_->now().plus_seconds(shift_); }
-  std::int64_t now_milliseconds() const override { return real_->now_milliseconds() + shift_ * 1000; }
+  std::int64_t now_milliseconds() const override {
+    return real_->now_milliseconds() + shift_ * 1000;
+  }
   std::int64_t monotonic_microseconds() const override { return real_->monotonic_microseconds(); }
 
  private:
@@ -47,17 +50,26 @@ struct Network {
   Network() {
     log::set_level(log::Level::off);
     platform = std::move(apps::Platform::create(world, {}).value());
-    CHECK(platform->run_ceremony().ok() && platform->start_smki().ok() && platform->start_gateway().ok());
+    CHECK(platform->run_ceremony().ok() && platform->start_smki().ok() &&
+          platform->start_gateway().ok());
     using enum UserRole;
-    supplier = add("Alder", 0x9057530000010000, "supplier", RemotePartyRole::supplier, {import_supplier, gas_supplier});
-    other = add("Birch", 0x9057530000020000, "supplier", RemotePartyRole::supplier, {import_supplier, gas_supplier});
-    network = add("Cedar", 0x9057530000030000, "network-operator", RemotePartyRole::network_operator,
-                  {electricity_distributor, gas_transporter});
+    supplier = add("Alder", 0x9057530000010000, "supplier", RemotePartyRole::supplier,
+                   {import_supplier, gas_supplier});
+    other = add("Birch", 0x9057530000020000, "supplier", RemotePartyRole::supplier,
+                {import_supplier, gas_supplier});
+    network = add("Cedar", 0x9057530000030000, "network-operator",
+                  RemotePartyRole::network_operator, {electricity_distributor, gas_transporter});
     CHECK(platform->registration_authority()
-              .register_party({kMaker, "Elm", "manufacturer", {}, {{kFirst, Eui64::from_number(kFirst.number() + 99)}}}, {})
+              .register_party({kMaker,
+                               "Elm",
+                               "manufacturer",
+                               {},
+                               {{kFirst, Eui64::from_number(kFirst.number() + 99)}}},
+                              {})
               .ok());
     street = std::make_unique<apps::Street>(world, platform->workers(), 1, kFirst);
-    const Result<smki::BatchId> batch = platform->registration_authority().submit({kMaker, street->make_requests(), {}});
+    const Result<smki::BatchId> batch =
+        platform->registration_authority().submit({kMaker, street->make_requests(), {}});
     platform->wake();
     CHECK(platform->wait_for(*batch, std::chrono::seconds(20)));
     install();
@@ -70,13 +82,17 @@ struct Network {
   }
 
   const apps::Premises& home() const { return street->premises().front(); }
-  duis::ServiceRequest read(apps::ServiceUser& user) const { return user.request(home().esme, "4.1.1", 1, {}, user.next_counter()); }
+  duis::ServiceRequest read(apps::ServiceUser& user) const {
+    return user.request(home().esme, "4.1.1", 1, {}, user.next_counter());
+  }
   duis::ServiceRequest credit(apps::ServiceUser& user) const {
     return user.request(home().esme, "1.6", 4, body_of({leaf("Credit")}), user.next_counter());
   }
 
-  http::Response post(const std::string& path, const std::string& body, const std::string& base = {}) const {
-    const Result<std::unique_ptr<http::Client>> client = http::Client::open(base.empty() ? platform->gateway_url() : base);
+  http::Response post(const std::string& path, const std::string& body,
+                      const std::string& base = {}) const {
+    const Result<std::unique_ptr<http::Client>> client =
+        http::Client::open(base.empty() ? platform->gateway_url() : base);
     return (*client)->post(path, "application/xml", body);
   }
   static std::string rule_of(const http::Response& response) {
@@ -98,10 +114,13 @@ struct Network {
   std::uint64_t next_fact() const { return platform->store().journal_head().next; }
 
  private:
-  std::unique_ptr<apps::ServiceUser> add(const std::string& name, std::uint64_t id, const std::string& kind, RemotePartyRole role,
+  std::unique_ptr<apps::ServiceUser> add(const std::string& name, std::uint64_t id,
+                                         const std::string& kind, RemotePartyRole role,
                                          std::vector<UserRole> roles) {
     const Eui64 eui = Eui64::from_number(id);
-    CHECK(platform->registration_authority().register_party({eui, name, kind, std::move(roles), {{eui, eui}}}, {}).ok());
+    CHECK(platform->registration_authority()
+              .register_party({eui, name, kind, std::move(roles), {{eui, eui}}}, {})
+              .ok());
     std::unique_ptr<apps::ServiceUser> user = std::make_unique<apps::ServiceUser>(
         world, apps::UserProfile{eui, name, role, role == RemotePartyRole::supplier},
         apps::Addresses{platform->smki_url(), platform->repository_url(), platform->gateway_url()});
@@ -117,13 +136,21 @@ struct Network {
     for (const smki::PublishedCertificate& one : platform->repository().authorities()) {
       if (one.profile.ends_with("-oca")) anchors.push_back(one.der);
     }
-    const Bytes broker = platform->dcc_certificate(apps::DccParty::broker, KeyUse::key_agreement, access_control_broker)->der;
-    const std::map<Cell, Bytes> hub{{Cell{access_control_broker, KeyUse::key_agreement, false}, broker}};
+    const Bytes broker =
+        platform
+            ->dcc_certificate(apps::DccParty::broker, KeyUse::key_agreement, access_control_broker)
+            ->der;
+    const std::map<Cell, Bytes> hub{
+        {Cell{access_control_broker, KeyUse::key_agreement, false}, broker}};
     std::map<Cell, Bytes> meter = hub;
-    meter[Cell{RemotePartyRole::supplier, KeyUse::digital_signature, false}] = this->supplier->certificate(KeyUse::digital_signature);
-    meter[Cell{RemotePartyRole::supplier, KeyUse::key_agreement, false}] = this->supplier->certificate(KeyUse::key_agreement);
-    meter[Cell{RemotePartyRole::supplier, KeyUse::key_agreement, true}] = this->supplier->certificate(KeyUse::key_agreement, true);
-    meter[Cell{network_operator, KeyUse::key_agreement, false}] = network->certificate(KeyUse::key_agreement);
+    meter[Cell{RemotePartyRole::supplier, KeyUse::digital_signature, false}] =
+        this->supplier->certificate(KeyUse::digital_signature);
+    meter[Cell{RemotePartyRole::supplier, KeyUse::key_agreement, false}] =
+        this->supplier->certificate(KeyUse::key_agreement);
+    meter[Cell{RemotePartyRole::supplier, KeyUse::key_agreement, true}] =
+        this->supplier->certificate(KeyUse::key_agreement, true);
+    meter[Cell{network_operator, KeyUse::key_agreement, false}] =
+        network->certificate(KeyUse::key_agreement);
     CHECK(street->install(anchors, meter, hub).ok());
     street->connect(platform->gateway_url());
     platform->set_wan_url(street->wan_url());
@@ -133,17 +160,29 @@ struct Network {
     const apps::Premises& one = home();
     for (const std::string& point : {one.mpan.text(), one.mprn.text()}) {
       CHECK(platform->registration()
-                .record({{point, supplier->profile().id, network->profile().id, {}, {}, world.now().plus_seconds(-1)}}, {})
+                .record({{point,
+                          supplier->profile().id,
+                          network->profile().id,
+                          {},
+                          {},
+                          world.now().plus_seconds(-1)}},
+                        {})
                 .ok());
     }
-    std::vector<gateway::InventoryEvent> events{{one.chf, "pre-notified", DeviceType::chf, one.chf, "", "CH-1"}, {one.chf, "connected-to-wan"}};
-    for (const auto& [id, type, point] : {std::tuple{one.esme, DeviceType::esme, one.mpan.text()}, std::tuple{one.gpf, DeviceType::gpf, std::string()}}) {
+    std::vector<gateway::InventoryEvent> events{
+        {one.chf, "pre-notified", DeviceType::chf, one.chf, "", "CH-1"},
+        {one.chf, "connected-to-wan"}};
+    for (const auto& [id, type, point] : {std::tuple{one.esme, DeviceType::esme, one.mpan.text()},
+                                          std::tuple{one.gpf, DeviceType::gpf, std::string()}}) {
       events.push_back({id, "pre-notified", type, one.chf, point, "EM-1"});
-      for (const char* event : {"added-to-device-log", "joined", "commission-succeeded"}) events.push_back({id, event});
-      for (apps::ServiceUser* user : {supplier.get(), other.get(), network.get()}) user->remember(id, type);
+      for (const char* event : {"added-to-device-log", "joined", "commission-succeeded"})
+        events.push_back({id, event});
+      for (apps::ServiceUser* user : {supplier.get(), other.get(), network.get()})
+        user->remember(id, type);
     }
     // The gas meter is known but not yet installed.
-    events.push_back({one.gsme, "pre-notified", DeviceType::gsme, one.chf, one.mprn.text(), "GM-1"});
+    events.push_back(
+        {one.gsme, "pre-notified", DeviceType::gsme, one.chf, one.mprn.text(), "GM-1"});
     CHECK(platform->inventory().apply(events, {}).ok());
   }
 };
