@@ -88,6 +88,9 @@ Status Gateway::State::on_alert(const gbcs::Message& message, BytesView octets, 
                    .bytes());
   add_response(batch, message.target, response, trace);
   TRY(store.commit(std::move(batch)));
+  log::warning("device_alert", {{"trace", trace.text()},
+                                {"device", message.originator.text()},
+                                {"alert", response.alert_code}});
   return {};
 }
 
@@ -125,6 +128,7 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
   add_response(batch, id.originator, response, awaited.trace);
   TRY(store.commit(std::move(batch)));
   ++tally.answered;
+  log::info("device_answered", {{"trace", awaited.trace.text()}, {"request", id.text()}});
   return {};
 }
 

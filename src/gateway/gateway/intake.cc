@@ -318,6 +318,9 @@ http::Response Gateway::serve(ServiceUrl url, const http::Request& http_request)
                     : Result<duis::ServiceResponse>(document.refusal());
   if (response.ok()) {
     ++state_->tally.accepted;
+    log::info("request_accepted", {{"trace", http_request.trace.text()},
+                                   {"request", request->id.text()},
+                                   {"service", request->service_variant}});
     return {200, std::string(kXmlType), state_->signed_document(*response), {}};
   }
   const Refusal& refusal = response.refusal();

@@ -89,6 +89,7 @@ bool Gateway::send_commands() {
                                        {"trace", command.trace.text()}});
       continue;
     }
+    log::info("command_sent", {{"trace", command.trace.text()}, {"device", command.to.text()}});
     sent.erase(tables::commands_out, key);
     sent.append(FactWriter(FactKind::command_sent, state_->world.now(), command.trace)
                     .text(FactField::request_id, command.request_id)
@@ -123,6 +124,7 @@ bool Gateway::deliver_responses() {
                                         {"trace", response.trace.text()}});
       continue;
     }
+    log::info("response_delivered", {{"trace", response.trace.text()}, {"user", response.to.text()}});
     delivered.erase(tables::responses_out, key);
     delivered.append(FactWriter(FactKind::response_delivered, now, response.trace)
                          .text(FactField::request_id, response.request_id)
