@@ -17,6 +17,7 @@ inline constexpr int kDone = 0, kRefused = 1, kUsedWrongly = 2, kFailed = 3;
 struct Context {
   const World& world;
   bool json = false;                   // --json: data as JSON on standard output
+  std::function<void()> hold_end;      // a command that waits calls this before it makes threads
   std::function<void()> wait_for_end;  // until SIGINT or SIGTERM
   std::function<int()> chosen;         // set by the parser: what to run
 };

@@ -10,8 +10,6 @@ namespace {
 using namespace wattseal;
 using namespace wattseal::apps;
 
-// SIGINT and SIGTERM are blocked in every thread and taken here by whoever waits for the end. The
-// demo's own threads are made after this, so they inherit the mask.
 sigset_t end_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -20,9 +18,15 @@ sigset_t end_signals() {
   return signals;
 }
 
-void wait_for_end() {
+// From here on the two signals wait for wait_for_end(). Threads inherit the mask, so this comes
+// before any is made.
+void hold_end() {
   const sigset_t signals = end_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+void wait_for_end() {
+  const sigset_t signals = end_signals();
   int number = 0;
   sigwait(&signals, &number);
 }
@@ -31,7 +35,7 @@ int run(int count, char** words) {
   const std::unique_ptr<Clock> clock = system_clock();
   const std::unique_ptr<Random> random = system_random();
   const World world{*clock, *random};
-  Context context{world, false, wait_for_end, {}};
+  Context context{world, false, hold_end, wait_for_end, {}};
 
   CLI::App app(
       "Wattseal: the trust and messaging platform of Great Britain's smart metering, on one "

@@ -83,6 +83,7 @@ void add_demo(CLI::App& app, Context& context) {
   command->callback([given, &context] {
     context.chosen = [given, &context] {
       log::set_level(given->logs ? log::Level::info : log::Level::off);
+      if (given->options.stay) context.hold_end();
       const Scratch scratch;
       if (given->options.platform.data.empty()) given->options.platform.data = scratch.path();
       given->options.wait_for_end = context.wait_for_end;

@@ -23,6 +23,7 @@ void add_up(CLI::App& app, Context& context) {
                 "WATTSEAL_GATEWAY_PORT=9079 wattseal up --json"}));
   command->callback([options, &context] {
     context.chosen = [options, &context] {
+      context.hold_end();
       Result<std::unique_ptr<Platform>> platform = Platform::create(context.world, *options);
       if (!platform.ok()) return refuse(context, platform.refusal());
       const Result<smki::CeremonyReport> ceremony = (*platform)->run_ceremony();

@@ -124,7 +124,8 @@ bool Gateway::deliver_responses() {
                                         {"trace", response.trace.text()}});
       continue;
     }
-    log::info("response_delivered", {{"trace", response.trace.text()}, {"user", response.to.text()}});
+    log::info("response_delivered",
+              {{"trace", response.trace.text()}, {"user", response.to.text()}});
     delivered.erase(tables::responses_out, key);
     delivered.append(FactWriter(FactKind::response_delivered, now, response.trace)
                          .text(FactField::request_id, response.request_id)
