@@ -24,6 +24,8 @@ Result<std::unique_ptr<crypto::KeyStore>> open_keys(const World& world,
     if (token.ok()) return crypto::open_pkcs11_key_store(*token);
     if (options.key_store == "pkcs11") return token.refusal();
   }
+  if (options.passphrase == PlatformOptions().passphrase)
+    log::warning("development_passphrase", {{"fix", "give --passphrase or WATTSEAL_PASSPHRASE"}});
   return crypto::open_file_key_store(options.data / "keys.wattseal", options.passphrase,
                                      world.random);
 }

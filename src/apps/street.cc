@@ -130,8 +130,26 @@ http::Response Street::receive(const http::Request& request) {
   return {.status = 202};
 }
 
+// Once a second every device looks at its clock: changes that commands dated are made, and alerts
+// say so.
+void Street::tick() {
+  const UtcTime now = world_.now();
+  if (now < next_tick_) return;
+  next_tick_ = now.plus_seconds(1);
+  for (const auto& [id, where] : places_) {
+    std::vector<Bytes> alerts;
+    {
+      const std::lock_guard lock(where->mutex);
+      alerts = where->device->tick();
+    }
+    const std::lock_guard lock(mutex_);
+    for (Bytes& alert : alerts) waiting_.push_back({std::move(alert), world_.new_trace()});
+  }
+}
+
 // Answers go back in order; one that the gateway does not take now is tried again.
 bool Street::bring_back() {
+  tick();
   std::vector<Answer> batch;
   {
     const std::lock_guard lock(mutex_);

@@ -60,6 +60,7 @@ class Street {
   };
   http::Response receive(const http::Request& request);
   bool bring_back();
+  void tick();
   Place& place(Eui64 device) const;
 
   const World& world_;
@@ -68,6 +69,7 @@ class Street {
   std::map<Eui64, std::unique_ptr<Place>> places_;
   std::mutex mutex_;
   std::vector<Answer> waiting_;
+  UtcTime next_tick_;  // the pump's own
   std::unique_ptr<http::Client> gateway_;
   std::unique_ptr<Pump> pump_;
   std::unique_ptr<http::Server> server_;

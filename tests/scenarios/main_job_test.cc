@@ -89,5 +89,23 @@ TEST(TopUps, AreCreditedOnce) {
   EXPECT_EQ(net.street->display(net.home().esme).balance_millipence, 500'000);
 }
 
+TEST(FutureDating, TheMeterChangesAtItsTimeAndSaysSo) {
+  Network net;
+  const UtcTime when = net.world.now().plus_seconds(3600);
+  const duis::ServiceRequest request = net.supplier->request(
+      net.home().esme, "1.6", 4, body_of({leaf("ExecutionDateTime", when.iso()), leaf("Credit")}),
+      net.supplier->next_counter());
+  const Bytes pre_command = net.supplier->transform(request).value();
+  const Result<gateway::Correlation> correlation = net.supplier->correlate(request, pre_command);
+  ASSERT_TRUE(correlation.ok()) << correlation.refusal().detail;
+  ASSERT_TRUE(net.supplier->sign_and_send(request, pre_command, kPatience)->parsed->success);
+  EXPECT_EQ(net.street->display(net.home().esme).payment_mode, "prepayment");
+  EXPECT_TRUE(net.supplier->alerts().empty());
+  net.clock.advance(3601);
+  ASSERT_TRUE(net.supplier->wait_for_alert(1, kPatience));
+  EXPECT_EQ(net.supplier->alerts().front().alert_code, "8F66");
+  EXPECT_EQ(net.street->display(net.home().esme).payment_mode, "credit");
+}
+
 }  // namespace
 }  // namespace wattseal::scenarios
