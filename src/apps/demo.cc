@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "apps/audit.h"
 #include "apps/console.h"
 #include "apps/service_user.h"
 #include "apps/street.h"
@@ -75,7 +76,7 @@ class Demo {
     console_.step("New credentials", [this] { return new_credentials(); });
     console_.step("Critical command", [this] { return critical_command(); });
     console_.step("Refusals", [this] { return refusals(); });
-    console_.step("Audit", [this] { return audit(); });
+    console_.step("Audit", [this] { return prove(); });
     return summary();
   }
 
@@ -502,12 +503,18 @@ class Demo {
     return "each names its rule, and nothing changed";
   }
 
-  std::string audit() {
-    const storage::JournalHead head =
-        value_of(storage::verify_journal(*platform_->store().snapshot()), "the journal");
-    journal_entries_ = head.next - 1;
+  std::string prove() {
+    const AuditReport report = value_of(apps::audit(*platform_->store().snapshot()), "the audit");
+    journal_entries_ = report.head.next - 1;
+    must(report.certificates_published == platform_->repository().count(),
+         "every published certificate in the journal");
+    console_.line(fmt::format(
+        "{} certificates, each after its intent and issue; {} requests accepted, {} ended once, {} "
+        "wait",
+        with_thousands(report.certificates_published), with_thousands(report.requests_accepted),
+        with_thousands(report.requests_ended), report.requests_waiting()));
     return fmt::format("the chain of {} facts holds, head {}", with_thousands(journal_entries_),
-                       to_hex(head.chain).substr(0, 16));
+                       to_hex(report.head.chain).substr(0, 16));
   }
 
   json summary() {

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "apps/audit.h"
 #include "apps/demo.h"
 #include "base/log.h"
 #include "tests/scenarios/rig.h"
@@ -69,6 +70,44 @@ TEST(Deadlines, ARequestWithoutAnAnswerEndsOnceAndItsCommandIsNotSentLater) {
     return true;
   });
   EXPECT_EQ(ends, 1);
+}
+
+TEST(Audit, FindsWhatDoesNotAddUp) {
+  Network net;
+  ASSERT_TRUE(net.supplier->send(net.read(*net.supplier), kPatience)->parsed.has_value());
+  const apps::AuditReport report = apps::audit(*net.platform->store().snapshot()).value();
+  EXPECT_EQ(report.certificates_published, net.platform->repository().count());
+  EXPECT_EQ(report.requests_accepted, 1u);
+  EXPECT_EQ(report.requests_waiting(), 0u);
+  const std::unique_ptr<storage::Store> other = storage::memory_store();
+  const auto rule_after = [&](const FactWriter& fact) {
+    storage::Batch batch;
+    batch.append(fact.bytes());
+    CHECK(other->commit(std::move(batch)).ok());
+    const Result<apps::AuditReport> found = apps::audit(*other);
+    return found.ok() ? "" : std::string(found.refusal().rule.text());
+  };
+  const CertificateSerial serial = CertificateSerial::parse_hex("42").value();
+  EXPECT_EQ(
+      rule_after(FactWriter(FactKind::certificate_intended, net.world.now(), {}).serial(serial)),
+      "");
+  EXPECT_EQ(
+      rule_after(FactWriter(FactKind::certificate_issued, net.world.now(), {}).serial(serial)), "");
+  EXPECT_EQ(rule_after(FactWriter(FactKind::request_accepted, net.world.now(), {})
+                           .text(FactField::request_id, "r")),
+            "");
+  EXPECT_EQ(rule_after(FactWriter(FactKind::request_ended, net.world.now(), {})
+                           .text(FactField::request_id, "r")),
+            "");
+  EXPECT_EQ(rule_after(FactWriter(FactKind::request_ended, net.world.now(), {})
+                           .text(FactField::request_id, "r")),
+            "audit-request");
+  const std::unique_ptr<storage::Store> third = storage::memory_store();
+  storage::Batch batch;
+  batch.append(
+      FactWriter(FactKind::certificate_published, net.world.now(), {}).serial(serial).bytes());
+  ASSERT_TRUE(third->commit(std::move(batch)).ok());
+  EXPECT_EQ(apps::audit(*third).refusal().rule, "audit-certificate"_rule);
 }
 
 TEST(TopUps, AreCreditedOnce) {

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/audit.h"
 #include "apps/commands.h"
 #include "base/fault.h"
 #include "storage/store.h"
@@ -36,13 +37,23 @@ Result<std::unique_ptr<storage::Store>> open(const Given& given) {
 int verify(const Context& context, const Given& given) {
   const Result<std::unique_ptr<storage::Store>> store = open(given);
   if (!store.ok()) return refuse(context, store.refusal());
-  const Result<storage::JournalHead> head = storage::verify_journal(**store);
-  if (!head.ok()) return refuse(context, head.refusal());
-  if (context.json)
-    print_json({{"entries", head->next - 1}, {"chain", to_hex(head->chain)}});
-  else
-    fmt::print("The chain of {} facts holds; its head is {}.\n", head->next - 1,
-               to_hex(head->chain));
+  const Result<AuditReport> report = audit(**store);
+  if (!report.ok()) return refuse(context, report.refusal());
+  if (context.json) {
+    print_json({{"entries", report->head.next - 1},
+                {"chain", to_hex(report->head.chain)},
+                {"certificates_published", report->certificates_published},
+                {"requests_accepted", report->requests_accepted},
+                {"requests_ended", report->requests_ended},
+                {"requests_waiting", report->requests_waiting()}});
+  } else {
+    fmt::print(
+        "The chain of {} facts holds; its head is {}.\n{} certificates were published, each after "
+        "its intent and its issue.\n"
+        "{} requests were accepted, {} ended once, {} wait.\n",
+        report->head.next - 1, to_hex(report->head.chain), report->certificates_published,
+        report->requests_accepted, report->requests_ended, report->requests_waiting());
+  }
   return kDone;
 }
 
@@ -88,7 +99,9 @@ void add_audit(CLI::App& app, Context& context) {
       app.add_subcommand("audit", "The journal: everything that ever happened, hash-chained");
   audit->require_subcommand(1);
   CLI::App* const verify_command =
-      audit->add_subcommand("verify", "Walk the whole journal and recompute its chain");
+      audit->add_subcommand("verify",
+                            "Recompute the journal's chain; check that every certificate has its "
+                            "intent and issue and that requests ended once");
   add_data(*verify_command, *given);
   verify_command->footer(examples({"wattseal audit verify --data wattseal-data"}));
   verify_command->callback([given, &context] {

@@ -62,6 +62,17 @@ std::string first_difference(BytesView made, BytesView wanted) {
   return "octet " + std::to_string(mine - made.begin()) + " of " + std::to_string(wanted.size());
 }
 
+Result<Bytes> no_key(const gbcs::Message&, BytesView) { return Refusal{"gbcs-no-key"_rule, ""}; }
+
+// What the two messages say differently, as a JSON patch from ours to theirs.
+std::string decoded_difference(const gbcs::Message& made, const gbcs::Message& wanted) {
+  const Result<json> ours = gbcs::parse_tree(made, no_key);
+  const Result<json> theirs = gbcs::parse_tree(wanted, no_key);
+  if (!ours.ok()) return "ours cannot be parsed: " + ours.refusal().detail;
+  if (!theirs.ok()) return "theirs cannot be parsed: " + theirs.refusal().detail;
+  return json::diff(*ours, *theirs).dump();
+}
+
 class Run {
  public:
   Run(const Given& given) : folder_(fs::path(given.vectors) / "rtds"), only_(given.use_case) {
@@ -99,9 +110,6 @@ class Run {
     if (!message.ok()) return add(name, "decode", "differs", message.refusal().detail);
     const Bytes again = gbcs::encode(*message);
     if (again != *octets) return add(name, "decode", "differs", first_difference(again, *octets));
-    const auto no_key = [](const gbcs::Message&, BytesView) -> Result<Bytes> {
-      return Refusal{"gbcs-no-key"_rule, ""};
-    };
     const Result<json> tree = gbcs::parse_tree(*message, no_key);
     add(name, "decode", tree.ok() ? "pass" : "differs", tree.ok() ? "" : tree.refusal().detail);
   }
@@ -151,8 +159,13 @@ class Run {
     made.payload = payload;
     made.code = gbcs::view(*use_case).code;
     const Bytes again = gbcs::encode(made);
-    add(name, "transform", again == octets ? "pass" : "differs",
-        again == octets ? "" : first_difference(again, octets));
+    if (again == octets) {
+      add(name, "transform", "pass", "");
+    } else {
+      add(name, "transform", "differs",
+          first_difference(again, octets) +
+              "; decoded: " + decoded_difference(made, wanted_message));
+    }
     return {};
   }
 
