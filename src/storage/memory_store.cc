@@ -1,4 +1,4 @@
-// The store in memory. Readers that walk hold the map as it was: a writer that finds it shared
+// The store in memory. Readers that walk hold the version as it was: a writer that finds it read
 // works on a copy.
 #include <map>
 #include <mutex>
@@ -38,70 +38,102 @@ void scan_map_backwards(const Map& map, BytesView first, BytesView last, const R
   }
 }
 
+// One state of all tables, and how many read it just now. Both are touched under the guard only,
+// except that a reader walks the map of a version that no writer changes while it is read.
+struct Version {
+  Map map;
+  std::size_t readers = 0;
+};
+using Guard = std::shared_ptr<std::mutex>;  // shared, because a snapshot may outlive its store
+
+class Reading {
+ public:
+  Reading(Guard guard, const std::shared_ptr<Version>& current) : guard_(std::move(guard)) {
+    const std::lock_guard lock(*guard_);
+    version_ = current;
+    ++version_->readers;
+  }
+  ~Reading() {
+    const std::lock_guard lock(*guard_);
+    --version_->readers;
+  }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+  const Map& map() const { return version_->map; }
+
+ private:
+  const Guard guard_;
+  std::shared_ptr<Version> version_;
+};
+
 class MemorySnapshot final : public Flat<Reader> {
  public:
-  explicit MemorySnapshot(std::shared_ptr<const Map> map) : map_(std::move(map)) {}
+  MemorySnapshot(Guard guard, const std::shared_ptr<Version>& current)
+      : reading_(std::move(guard), current) {}
 
  protected:
-  std::optional<Bytes> flat_get(BytesView key) const override { return get_from(*map_, key); }
+  std::optional<Bytes> flat_get(BytesView key) const override {
+    return get_from(reading_.map(), key);
+  }
   void flat_scan(BytesView first, BytesView last, const RowVisitor& visit) const override {
-    scan_map(*map_, first, last, visit);
+    scan_map(reading_.map(), first, last, visit);
   }
   void flat_scan_backwards(BytesView first, BytesView last,
                            const RowVisitor& visit) const override {
-    scan_map_backwards(*map_, first, last, visit);
+    scan_map_backwards(reading_.map(), first, last, visit);
   }
 
  private:
-  const std::shared_ptr<const Map> map_;
+  const Reading reading_;
 };
 
 class MemoryStore final : public Flat<Store> {
  public:
   Result<std::uint64_t> commit(Batch batch) override { return commits_.commit(std::move(batch)); }
   std::unique_ptr<Reader> snapshot() const override {
-    return std::make_unique<MemorySnapshot>(current());
+    return std::make_unique<MemorySnapshot>(guard_, version_);
   }
 
  protected:
   std::optional<Bytes> flat_get(BytesView key) const override {
-    const std::lock_guard lock(mutex_);
-    return get_from(*map_, key);
+    const std::lock_guard lock(*guard_);
+    return get_from(version_->map, key);
   }
   void flat_scan(BytesView first, BytesView last, const RowVisitor& visit) const override {
-    scan_map(*current(), first, last, visit);
+    scan_map(Reading(guard_, version_).map(), first, last, visit);
   }
   void flat_scan_backwards(BytesView first, BytesView last,
                            const RowVisitor& visit) const override {
-    scan_map_backwards(*current(), first, last, visit);
+    scan_map_backwards(Reading(guard_, version_).map(), first, last, visit);
   }
 
  private:
-  std::shared_ptr<const Map> current() const {
-    const std::lock_guard lock(mutex_);
-    return map_;
-  }
   void write(const WriteSet& set) {
-    const std::lock_guard lock(mutex_);
-    if (map_.use_count() > 1) map_ = std::make_shared<Map>(*map_);
+    const std::lock_guard lock(*guard_);
+    if (version_->readers > 0) {
+      const std::shared_ptr<Version> next = std::make_shared<Version>();
+      next->map = version_->map;
+      version_ = next;
+    }
+    Map& map = version_->map;
     for (const Batch::Change* change : set.changes) {
       Bytes key = flat_key(change->table, change->key);
       if (change->value)
-        (*map_)[std::move(key)] = *change->value;
+        map[std::move(key)] = *change->value;
       else
-        map_->erase(key);
+        map.erase(key);
     }
     for (const WriteSet::Entry& entry : set.entries) {
       Bytes key, value = to_bytes(entry.chain);
       put_be(key, entry.sequence);
       append(value, *entry.fact);
-      (*map_)[flat_key(kJournalTable.id(), key)] = std::move(value);
+      map[flat_key(kJournalTable.id(), key)] = std::move(value);
     }
-    (*map_)[flat_key(kOwnTable.id(), as_bytes("head"))] = encode_head(set.head);
+    map[flat_key(kOwnTable.id(), as_bytes("head"))] = encode_head(set.head);
   }
 
-  mutable std::mutex mutex_;
-  std::shared_ptr<Map> map_ = std::make_shared<Map>();
+  const Guard guard_ = std::make_shared<std::mutex>();
+  std::shared_ptr<Version> version_ = std::make_shared<Version>();
   GroupCommit commits_{GroupCommit::Target{
       [this](std::uint8_t table, BytesView key) { return flat_get(flat_key(table, key)); },
       [this](const WriteSet& set) { write(set); }, [this] { return journal_head(); }}};
