@@ -1,10 +1,10 @@
 #include "smki/ca.h"
 
 #include <map>
-#include <set>
 
 #include "base/fault.h"
 #include "smki/authority.h"
+#include "smki/lint.h"
 
 namespace wattseal::smki {
 namespace {
@@ -23,6 +23,7 @@ struct Row {
   CertificateSerial serial;
   crypto::PublicPoint key{};
   Bytes tbs, certificate;
+  std::optional<Refusal> refusal;  // of the linter; rows of an intent have none
 };
 
 // What the intents table remembers of a chunk: enough to build the same octets again after a crash.
@@ -101,6 +102,8 @@ struct CertificationAuthority::State {
     row.serial = serial;
     row.key = request.key;
     row.tbs = build_tbs(what);
+    const Status clean = lint_before_issue(row.tbs);
+    if (!clean.ok()) row.refusal = clean.refusal();
     return row;
   }
 
@@ -123,10 +126,10 @@ struct CertificationAuthority::State {
     return rows;
   }
 
-  // Makes the intent durable and reserves the keys. Rows whose key was certified meanwhile are
-  // refused here.
+  // Makes the intent durable and reserves the keys. Rows that the linter finds wanting and rows
+  // whose key was certified meanwhile are refused here.
   std::vector<Row> intend(const Bytes& chunk, const Work& work) {
-    std::set<std::uint32_t> refused;
+    std::map<std::uint32_t, Refusal> refused;
     for (;;) {
       Intent intent{world.now(), {}};
       for (const AuthorisedRow& row : work.rows) {
@@ -134,15 +137,18 @@ struct CertificationAuthority::State {
           intent.serials.emplace_back(row.row, new_serial(world.random));
       }
       std::vector<Row> rows = prepare_all(work, intent);
+      const std::size_t clean = refused.size();
+      for (const Row& row : rows) {
+        if (row.refusal) refused.emplace(row.number, *row.refusal);
+      }
+      if (refused.size() != clean) continue;
       storage::Batch batch;
       batch.require_absent(tables::intents, chunk,
                            Refusal{"ca-race"_rule, "another process works on these rows"});
       batch.put(tables::intents, chunk, intent.record());
       for (const Row& row : rows) {
         const Bytes seen = key_seen_key(row.key);
-        batch.require_absent(
-            tables::keys_seen, seen,
-            Refusal{"csr-key-seen"_rule, "the public key is in a certificate already"});
+        batch.require_absent(tables::keys_seen, seen, key_seen());
         batch.put(tables::keys_seen, seen, {});
         batch.append(FactWriter(FactKind::certificate_intended, intent.not_before, work.trace)
                          .serial(row.serial)
@@ -152,25 +158,32 @@ struct CertificationAuthority::State {
                          .number(FactField::row, row.number)
                          .bytes());
       }
-      for (const std::uint32_t row : refused) refuse(batch, chunk, row, work.trace);
+      for (const auto& [row, refusal] : refused) refuse(batch, chunk, row, refusal, work.trace);
       if (!refused.empty()) count_refused(batch, chunk, refused.size());
       const Result<std::uint64_t> committed = store.commit(std::move(batch));
       if (committed.ok()) return rows;
       if (committed.refusal().rule != "csr-key-seen"_rule)
         throw Fault("another process issues from this store");
       for (const Row& row : rows) {
-        if (store.get(tables::keys_seen, key_seen_key(row.key))) refused.insert(row.number);
+        if (store.get(tables::keys_seen, key_seen_key(row.key)))
+          refused.emplace(row.number, key_seen());
       }
     }
   }
 
-  void refuse(storage::Batch& batch, const Bytes& chunk, std::uint32_t row, TraceId trace) const {
+  static Refusal key_seen() {
+    return {"csr-key-seen"_rule, "the public key is in a certificate already",
+            "subjectPublicKeyInfo"};
+  }
+
+  void refuse(storage::Batch& batch, const Bytes& chunk, std::uint32_t row, const Refusal& refusal,
+              TraceId trace) const {
     batch.put(tables::batch_rows, row_key(batch_of(chunk), row),
-              encode_refused("csr-key-seen", "the public key is in a certificate already"));
+              encode_refused(refusal.rule.text(), refusal.detail));
     batch.append(FactWriter(FactKind::row_refused, world.now(), trace)
                      .number(FactField::batch, batch_of(chunk))
                      .number(FactField::row, row)
-                     .text(FactField::rule, "csr-key-seen")
+                     .text(FactField::rule, refusal.rule.text())
                      .bytes());
   }
 

@@ -173,6 +173,13 @@ Result<Certificate> parse_certificate(BytesView der) {
   return out;
 }
 
+Result<Certificate> parse_tbs(BytesView tbs) {
+  Certificate out;
+  out.tbs = to_bytes(tbs);
+  TRY(read_tbs(out.tbs, out));
+  return out;
+}
+
 Result<Certificate> parse_certificate_pem(std::string_view pem) {
   TRY_ASSIGN(const Bytes der, from_pem("CERTIFICATE", pem));
   return parse_certificate(der);

@@ -91,6 +91,8 @@ struct Certificate {
   std::optional<HardwareModule> hardware_module;
 };
 Result<Certificate> parse_certificate(BytesView der);  // at most 8 KiB; refuses trailing octets
+// Octets that are still to be signed: the same, with neither `der` nor a signature.
+Result<Certificate> parse_tbs(BytesView tbs);
 Result<Certificate> parse_certificate_pem(std::string_view pem);
 std::string to_pem(std::string_view label, BytesView der);
 Result<Bytes> from_pem(std::string_view label, std::string_view pem);  // refuses pem-malformed

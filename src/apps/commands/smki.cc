@@ -1,4 +1,4 @@
-// smki ceremony | inspect | submit
+// smki ceremony | inspect | lint | submit
 #include <fmt/format.h>
 
 #include <chrono>
@@ -8,6 +8,7 @@
 #include "apps/commands.h"
 #include "apps/options.h"
 #include "base/fault.h"
+#include "smki/lint.h"
 #include "smki/profiles.h"
 
 namespace wattseal::apps {
@@ -161,6 +162,101 @@ void add_inspect(CLI::App& smki, Context& context) {
   });
 }
 
+// ---- lint
+
+struct LintGiven {
+  std::vector<std::string> files, issuers;
+  std::string fail_on = "error";
+  bool list = false;
+};
+
+void print_lints(const Context& context) {
+  json list = json::array();
+  for (const smki::LintRow& row : smki::lints()) {
+    list.push_back({{"id", row.id},
+                    {"severity", text(row.severity)},
+                    {"applies", row.applies},
+                    {"explanation", row.explanation},
+                    {"fix", row.fix},
+                    {"source", row.source},
+                    {"in_force_from", row.in_force_from}});
+    if (!context.json)
+      fmt::print("{:<30} {:<8} {}\n{:<39} {}\n", row.id, text(row.severity), row.explanation, "",
+                 row.source);
+  }
+  if (context.json) print_json(list);
+}
+
+void print_finding(const smki::Finding& finding) {
+  fmt::print("{}: {} {}: {}\n  found  {}\n  fix    {}\n  source {}\n", finding.input,
+             text(finding.lint->severity), finding.lint->id, finding.lint->explanation,
+             finding.detail, finding.lint->fix, finding.lint->source);
+}
+
+int lint(const Context& context, const LintGiven& given) {
+  smki::Linter linter(context.world.now());
+  for (const std::string& file : given.issuers) {
+    const Result<std::size_t> added = linter.add_issuers(as_bytes(read_input(file)));
+    if (!added.ok()) return refuse(context, added.refusal());
+  }
+  for (const std::string& file : given.files) {
+    const std::string content = read_input(file);
+    const bool pem = content.find("-----BEGIN ") != std::string::npos;
+    const Result<Bytes> der = pem ? Result<Bytes>(to_bytes(as_bytes(content)))
+                                  : read_octets(content);  // or hexadecimal, or base64
+    if (!der.ok()) return refuse(context, der.refusal());
+    linter.add(file, *der);
+  }
+  bool failed = false;
+  json list = json::array();
+  const std::vector<smki::Finding> findings = linter.findings();
+  for (const smki::Finding& finding : findings) {
+    failed = failed || given.fail_on == "notice" ||
+             (given.fail_on == "warning" && finding.lint->severity != smki::LintSeverity::notice) ||
+             finding.lint->severity == smki::LintSeverity::error;
+    if (!context.json) print_finding(finding);
+    list.push_back({{"input", finding.input},
+                    {"lint", finding.lint->id},
+                    {"severity", text(finding.lint->severity)},
+                    {"found", finding.detail},
+                    {"explanation", finding.lint->explanation},
+                    {"fix", finding.lint->fix},
+                    {"source", finding.lint->source}});
+  }
+  if (context.json)
+    print_json({{"inputs", linter.inputs()}, {"findings", list}, {"good", !failed}});
+  else
+    fmt::print("{} looked at, {} findings\n", linter.inputs(), findings.size());
+  return failed ? kRefused : kDone;
+}
+
+void add_lint(CLI::App& smki, Context& context) {
+  const std::shared_ptr<LintGiven> given = std::make_shared<LintGiven>();
+  CLI::App* const command = smki.add_subcommand(
+      "lint",
+      "Find what is wrong with certificates, signing requests and revocation lists by the profiles "
+      "(PEM with any number of blocks, DER, hex or base64)");
+  command->add_option("files", given->files, "Files; - is standard input");
+  command->add_option("--issuers", given->issuers,
+                      "Certificates of the authorities, to check names, key identifiers and "
+                      "signatures against");
+  command->add_option("--fail-on", given->fail_on, "The mildest finding that makes the exit code 1")
+      ->check(CLI::IsMember({"notice", "warning", "error"}))
+      ->capture_default_str();
+  command->add_flag("--list", given->list, "Show every lint with its source instead");
+  command->footer(
+      examples({"wattseal smki lint device.pem request.pem crl.der --issuers authorities.pem",
+                "wattseal smki lint --json --fail-on warning *.pem", "wattseal smki lint --list"}));
+  command->callback([given, &context] {
+    if (!given->list && given->files.empty()) throw CLI::RequiredError("files, or --list");
+    context.chosen = [given, &context] {
+      if (!given->list) return lint(context, *given);
+      print_lints(context);
+      return kDone;
+    };
+  });
+}
+
 // ---- submit
 
 void print_row(const json& row) {
@@ -246,6 +342,7 @@ void add_smki(CLI::App& app, Context& context) {
   smki->require_subcommand(1);
   add_ceremony(*smki, context);
   add_inspect(*smki, context);
+  add_lint(*smki, context);
   add_submit(*smki, context);
 }
 
