@@ -98,10 +98,12 @@ struct Platform::State {
         repository(world, *store),
         registration(world, *store),
         inventory(world, *store),
+        office(world, *store),
+        office_service{world, office, authority, *store, [this] { wake_all(); }},
         service{world,
                 authority,
                 repository,
-                smki::subscriber_from_header,
+                office,
                 [this] { wake(); },
                 [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }},
         wan_url(options.wan_url) {}
@@ -112,13 +114,19 @@ struct Platform::State {
     if (decide_pump) decide_pump->wake();
   }
 
+  // After an act of people: a held request may have been released or a revocation authorised.
+  void wake_all() {
+    wake();
+    if (issue_pump) issue_pump->wake();
+  }
+
   bool decide_step() {
-    if (authority.decide(limit("issue_chunk_rows")) == 0) return false;
+    if (authority.decide(limit("issue_chunk_rows")) + authority.lapse_held() == 0) return false;
     issue_pump->wake();
     return true;
   }
   bool issue_step() {
-    const bool issued = ca->issue() > 0;
+    const bool issued = ca->issue() + ca->revoke_authorised() > 0;
     if (issued)
       publish_pump->wake();
     else
@@ -142,7 +150,7 @@ struct Platform::State {
     std::unique_lock lock(progress_mutex);
     const auto complete = [&] {
       const Result<smki::BatchStatus> status = authority.status(batch);
-      return status.ok() && status->complete();
+      return status.ok() && status->settled();
     };
     const std::int64_t deadline = world.clock.monotonic_microseconds() + time.count() * 1'000'000;
     while (!complete()) {
@@ -244,6 +252,9 @@ struct Platform::State {
       throw Fault("a certificate was not issued in 30 s");
     const std::vector<smki::RowResult> results = authority.results(batch, 0, 1);
     CHECK(results.size() == 1);
+    if (results[0].state == smki::RowState::held)
+      return Refusal{"apps-certificate-refused"_rule,
+                     "act " + std::to_string(results[0].act) + " waits for approval"};
     if (!results[0].serial)
       return Refusal{"apps-certificate-refused"_rule, results[0].rule + ": " + results[0].detail};
     return repository.by_serial(*results[0].serial);
@@ -280,6 +291,8 @@ struct Platform::State {
   smki::Repository repository;
   gateway::Registration registration;
   gateway::Inventory inventory;
+  smki::Office office;
+  smki::OfficeService office_service;
   smki::SubscriberService service;
   std::unique_ptr<smki::CertificationAuthority> ca;
   std::unique_ptr<gateway::Gateway> gateway;
@@ -334,6 +347,7 @@ Status Platform::start_smki() {
   state.observe();
   http::Router smki_router, repository_router;
   smki::add_subscriber_routes(smki_router, state.service);
+  smki::add_office_routes(smki_router, state.office_service);
   smki::add_repository_routes(repository_router, state.repository);
   state.smki_server = state.serve("smki", std::move(smki_router), state.options.smki_port);
   state.repository_server =
@@ -418,6 +432,7 @@ std::string Platform::repository_url() const {
 std::string Platform::gateway_url() const { return local(state_->options, state_->gateway_server); }
 storage::Store& Platform::store() { return *state_->store; }
 smki::RegistrationAuthority& Platform::registration_authority() { return state_->authority; }
+smki::Office& Platform::office() { return state_->office; }
 smki::CertificationAuthority& Platform::certification_authority() { return *state_->ca; }
 smki::Repository& Platform::repository() { return state_->repository; }
 gateway::Registration& Platform::registration() { return state_->registration; }

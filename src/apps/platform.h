@@ -58,6 +58,7 @@ class Platform {
   std::string smki_url() const, repository_url() const, gateway_url() const;
   storage::Store& store();
   smki::RegistrationAuthority& registration_authority();
+  smki::Office& office();
   smki::CertificationAuthority& certification_authority();
   smki::Repository& repository();
   gateway::Registration& registration();

@@ -31,6 +31,7 @@ struct Request {
   std::string body;
   TraceId trace;             // from the header X-Trace-Id when well formed, else new
   Bytes client_certificate;  // DER of the verified TLS client certificate; empty without
+  std::string peer;          // the client's address, such as "127.0.0.1"
   const std::string* header(std::string_view name) const;       // any case
   const std::string* query_value(std::string_view name) const;  // exact case
 };

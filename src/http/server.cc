@@ -147,6 +147,9 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
                   false, false, {});
     }
     client_certificate_ = peer_certificate(stream_);
+    beast::error_code gone;
+    const auto endpoint = beast::get_lowest_layer(stream_).socket().remote_endpoint(gone);
+    if (!gone) peer_ = endpoint.address().to_string();
     read_head();
   }
 
@@ -228,6 +231,7 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
     request.trace = trace.ok() ? *trace : shared_->world.new_trace();
     request.body = std::move(parser_->get().body());
     request.client_certificate = client_certificate_;
+    request.peer = peer_;
     send(answer(*shared_, request), keep, request.method == "HEAD", request.trace.text());
   }
 
@@ -264,6 +268,7 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   Bytes client_certificate_;
+  std::string peer_;
   std::string head_, body_;
   bool idle_ = false;
 };

@@ -6,16 +6,9 @@ namespace wattseal::smki {
 namespace {
 
 const Bytes kEnvironment = to_bytes(as_bytes("environment"));
-constexpr std::int64_t kSecondsPerHour = 3600;
 
 std::string_view text(Environment environment) {
   return environment == Environment::test ? "test" : "live";
-}
-
-Bytes crl_number_key(const Bytes& key_id) {
-  Bytes key = to_bytes(as_bytes("crl_number/"));
-  append(key, key_id);
-  return key;
 }
 
 }  // namespace
@@ -59,58 +52,37 @@ Status claim_environment(storage::Store& store, Environment environment) {
                                             std::string(text(environment))};
 }
 
-UtcTime next_update(const CertificateProfile& issuer, UtcTime now) {
-  const bool arl = issuer.issuer == issuer.id;  // a root signs the list of authorities
-  if (!arl)
-    return now.plus_seconds(static_cast<std::int64_t>(limit("crl_validity_hours")) *
-                            kSecondsPerHour);
-  CHECK(limit("arl_validity_months") % 12 == 0);
-  return now.plus_years(static_cast<int>(limit("arl_validity_months") / 12));
-}
-
-void add_revocation_list(storage::Batch& batch, const storage::Reader& reader,
-                         const Authority& issuer, const crypto::PrivateKey& key,
-                         const std::vector<x509::RevokedEntry>& also, UtcTime now, TraceId trace) {
-  const Bytes& key_id = issuer.certificate.subject_key_id.value();
-  const Bytes number_key = crl_number_key(key_id);
-  const std::optional<Bytes> last_number = reader.get(tables::meta, number_key);
-  const std::uint64_t number = (last_number ? RecordReader(*last_number).number() : 0) + 1;
-
-  x509::TbsCrl tbs;
-  tbs.issuer = issuer.certificate.subject;
-  tbs.this_update = now;
-  tbs.next_update = next_update(*issuer.profile, now);
-  tbs.authority_key_id = key_id;
-  tbs.number = number;
-  tbs.entries = also;
-  reader.scan(tables::revocations, key_id, storage::prefix_end(key_id),
-              [&](BytesView row, BytesView value) {
-                const Result<CertificateSerial> serial =
-                    CertificateSerial::from_octets(row.subspan(key_id.size()));
-                CHECK(serial.ok());
-                RecordReader record(value);
-                const UtcTime at =
-                    UtcTime::from_unix_seconds(static_cast<std::int64_t>(record.number()));
-                tbs.entries.push_back({*serial, at, static_cast<unsigned>(record.number())});
-                return true;
-              });
-  const Bytes crl = x509::make_crl(tbs, key);
-
-  // Two lists must never carry one number: whoever loses this race signs again over the new state.
-  const Refusal race{"crl-number-race"_rule, "another list took the number"};
-  if (last_number) {
-    batch.require_value(tables::meta, number_key, *last_number, race);
-  } else {
-    batch.require_absent(tables::meta, number_key, race);
-  }
-  batch.put(tables::meta, number_key, encode_count(number));
-  batch.put(tables::crls, key_id, crl);
-  batch.append(FactWriter(FactKind::crl_issued, now, trace)
-                   .octets(FactField::issuer_key_id, key_id)
-                   .number(FactField::crl_number, number)
-                   .number(FactField::count, tbs.entries.size())
-                   .octets(FactField::crl, crl)
-                   .bytes());
+Result<Revocable> find_revocable(const storage::Reader& reader, const CertificateSerial& serial) {
+  const std::optional<Bytes> row = reader.get(tables::certificates, serial.octets());
+  if (!row)
+    return Refusal{"revoke-unknown-serial"_rule, "no certificate " + serial.hex() + " is published",
+                   "serial"};
+  Revocable found;
+  reader.journal(RecordReader(*row).number(), [&](const storage::JournalEntry& entry) {
+    const Result<FactView> fact = FactView::read(entry.fact);
+    const std::optional<BytesView> der =
+        fact.ok() ? fact->find(FactField::certificate) : std::nullopt;
+    if (!der) throw Fault("the journal has no certificate where the repository says");
+    const Result<x509::Certificate> certificate = x509::parse_certificate(*der);
+    if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
+    found.profile = find_certificate_profile(fact->text(FactField::profile));
+    found.issuer_key_id = certificate->authority_key_id.value_or(Bytes());
+    const Result<Identity> identity = read_identity(*certificate);
+    if (identity.ok()) found.eui = identity->subject.eui;
+    return false;
+  });
+  CHECK(found.profile != nullptr);
+  if (found.profile->is_ca())
+    return Refusal{"revoke-needs-root"_rule,
+                   "a root key signs the list of " + std::string(found.profile->id), "serial"};
+  if (found.profile->hierarchy == "device")
+    return Refusal{"revoke-device-certificate"_rule, serial.hex() + " is a Device Certificate",
+                   "serial"};
+  Bytes key = found.issuer_key_id;
+  append(key, serial.octets());
+  if (reader.get(tables::revocations, key))
+    return Refusal{"revoke-already"_rule, serial.hex() + " is on the list", "serial"};
+  return found;
 }
 
 }  // namespace wattseal::smki

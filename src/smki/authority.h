@@ -22,11 +22,14 @@ CertificateSerial new_serial(Random& random);
 // Which environment a store belongs to; the first call decides. Refuses ca-environment.
 Status claim_environment(storage::Store& store, Environment environment);
 
-// Signs the list of everything revoked under `issuer` and puts it into `batch` with its fact.
-void add_revocation_list(storage::Batch& batch, const storage::Reader& reader,
-                         const Authority& issuer, const crypto::PrivateKey& key,
-                         const std::vector<x509::RevokedEntry>& also, UtcTime now, TraceId trace);
-// nextUpdate of a list of this issuer. Sources: ¶60 (ARL 12 months), spec/smki.md 1.11.
-UtcTime next_update(const CertificateProfile& issuer, UtcTime now);
+// A certificate that an issuing authority can revoke.
+struct Revocable {
+  const CertificateProfile* profile = nullptr;
+  std::optional<Eui64> eui;
+  Bytes issuer_key_id;
+};
+// Refuses revoke-unknown-serial, revoke-device-certificate (¶53), revoke-needs-root (authorities),
+// revoke-already.
+Result<Revocable> find_revocable(const storage::Reader& reader, const CertificateSerial& serial);
 
 }  // namespace wattseal::smki

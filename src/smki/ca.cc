@@ -1,10 +1,11 @@
 #include "smki/ca.h"
 
 #include <map>
+#include <mutex>
 
 #include "base/fault.h"
-#include "smki/authority.h"
 #include "smki/lint.h"
+#include "smki/revocation.h"
 
 namespace wattseal::smki {
 namespace {
@@ -72,9 +73,21 @@ struct CertificationAuthority::State {
   Environment environment;
   std::map<std::string, Signer, std::less<>> signers;  // by profile id of the issuing authority
   Bytes cursor;                                        // chunks before it are done
+  std::uint64_t released_seen = 0;  // rows that people released lie before the cursor
+  std::mutex lists_mutex;           // one list at a time
+  std::map<const CertificateProfile*, RevocationBook> books;
+
+  RevocationBook& book(const Authority& issuer) {
+    const auto found = books.find(issuer.profile);
+    if (found != books.end()) return found->second;
+    return books.emplace(issuer.profile, RevocationBook(store, issuer)).first->second;
+  }
 
   // The oldest chunk of authorised rows.
   std::optional<std::pair<Bytes, Work>> next_work() {
+    const std::uint64_t released = read_count(store, tables::meta, as_bytes(kReleasedCounter));
+    if (released != released_seen) cursor.clear();
+    released_seen = released;
     std::optional<std::pair<Bytes, Work>> found;
     store.scan(tables::ca_work, cursor, {}, [&](BytesView key, BytesView value) {
       found.emplace(to_bytes(key), decode_work(value));
@@ -237,7 +250,7 @@ Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(
     const World& world, storage::Store& store, const crypto::KeyStore& keys, Workers& workers,
     Environment environment) {
   TRY(claim_environment(store, environment));
-  std::unique_ptr<State> state(new State{world, store, workers, environment, {}, {}});
+  std::unique_ptr<State> state(new State{world, store, workers, environment, {}, {}, 0, {}, {}});
   for (const CertificateProfile& profile : certificate_profiles()) {
     if (!profile.is_ca() || profile.issuer == profile.id) continue;
     std::optional<Authority> authority = find_authority(store, profile.id);
@@ -268,87 +281,86 @@ std::size_t CertificationAuthority::issue() {
 
 namespace {
 
-struct Issued {
-  x509::Certificate certificate;
-  std::string profile;
+struct AuthorisedRevocation {
+  CertificateSerial serial;
+  unsigned reason = 0;
+  ActId act = 0;
+  TraceId trace;
 };
-
-// The certificate of a serial, from its issue fact.
-std::optional<Issued> find_issued(const storage::Reader& reader, const CertificateSerial& serial) {
-  const std::optional<Bytes> row = reader.get(tables::certificates, serial.octets());
-  if (!row) return std::nullopt;
-  std::optional<Issued> issued;
-  reader.journal(RecordReader(*row).number(), [&](const storage::JournalEntry& entry) {
-    const Result<FactView> fact = FactView::read(entry.fact);
-    const std::optional<BytesView> der =
-        fact.ok() ? fact->find(FactField::certificate) : std::nullopt;
-    if (!der) throw Fault("the journal has no certificate where the repository says");
-    Result<x509::Certificate> certificate = x509::parse_certificate(*der);
-    if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
-    issued = Issued{std::move(*certificate), std::string(fact->text(FactField::profile))};
-    return false;
+std::vector<AuthorisedRevocation> authorised_revocations(const storage::Reader& reader) {
+  std::vector<AuthorisedRevocation> all;
+  reader.scan(tables::revocation_work, {}, {}, [&](BytesView key, BytesView value) {
+    const Result<CertificateSerial> serial = CertificateSerial::from_octets(key);
+    CHECK(serial.ok());
+    RecordReader record(value);
+    AuthorisedRevocation one{*serial, static_cast<unsigned>(record.number()), record.number(), {}};
+    std::array<Octet, 16> trace{};
+    const BytesView stored = record.octets();
+    if (stored.size() == trace.size()) std::ranges::copy(stored, trace.begin());
+    one.trace = TraceId(trace);
+    all.push_back(one);
+    return true;
   });
-  return issued;
+  return all;
 }
 
 }  // namespace
 
-Status CertificationAuthority::revoke(const CertificateSerial& serial, unsigned reason,
-                                      std::string_view requester, TraceId trace) {
-  for (;;) {
-    const std::optional<Issued> issued = find_issued(state_->store, serial);
-    if (!issued)
-      return Refusal{"revoke-unknown-serial"_rule,
-                     "no certificate " + serial.hex() + " is published", "serial"};
-    const CertificateProfile* profile = find_certificate_profile(issued->profile);
-    CHECK(profile != nullptr);
-    if (profile->hierarchy == "device" && !profile->is_ca()) {
-      return Refusal{"revoke-device-certificate"_rule, serial.hex() + " is a Device Certificate",
-                     "serial"};
-    }
-    const auto signer = state_->signers.find(profile->issuer);
-    if (signer == state_->signers.end())
-      return Refusal{"revoke-needs-root"_rule,
-                     "a root key signs the list of " + std::string(profile->id), "serial"};
-    const Authority& authority = signer->second.authority;
-    Bytes key = authority.certificate.subject_key_id.value();
-    append(key, serial.octets());
-    const UtcTime now = state_->world.now();
+std::size_t CertificationAuthority::revoke_authorised() {
+  State& state = *state_;
+  const std::lock_guard lock(state.lists_mutex);
+  std::size_t revoked = 0;
+  const std::vector<AuthorisedRevocation> work = authorised_revocations(state.store);
+  if (work.empty()) return 0;
+  for (auto& [profile_id, signer] : state.signers) {
+    const std::unique_ptr<storage::Reader> view = state.store.snapshot();
+    const UtcTime now = state.world.now();
+    const Bytes& key_id = signer.authority.certificate.subject_key_id.value();
     storage::Batch batch;
-    const Refusal already{"revoke-already"_rule, serial.hex() + " is on the list", "serial"};
-    if (state_->store.get(tables::revocations, key)) return already;
-    batch.require_absent(tables::revocations, key, already);
-    batch.put(tables::revocations, key,
-              RecordWriter()
-                  .number(static_cast<std::uint64_t>(now.unix_seconds()))
-                  .number(reason)
-                  .bytes());
-    batch.append(FactWriter(FactKind::certificate_revoked, now, trace)
-                     .serial(serial)
-                     .number(FactField::reason, reason)
-                     .text(FactField::requester, requester)
-                     .bytes());
-    add_revocation_list(batch, state_->store, authority, *signer->second.key,
-                        {{serial, now, reason}}, now, trace);
-    const Result<std::uint64_t> committed = state_->store.commit(std::move(batch));
-    if (committed.ok()) return {};
-    if (committed.refusal().rule != "crl-number-race"_rule) return committed.refusal();
+    std::vector<x509::RevokedEntry> entries;
+    for (const AuthorisedRevocation& one : work) {
+      const Result<Revocable> found = find_revocable(*view, one.serial);
+      if (found.ok() && found->issuer_key_id != key_id) continue;  // another signer's
+      batch.erase(tables::revocation_work, one.serial.octets());
+      if (!found.ok()) continue;  // it was revoked in the meantime
+      entries.push_back({one.serial, now, one.reason});
+      batch.append(FactWriter(FactKind::certificate_revoked, now, one.trace)
+                       .serial(one.serial)
+                       .number(FactField::reason, one.reason)
+                       .octets(FactField::issuer_key_id, key_id)
+                       .number(FactField::act, one.act)
+                       .bytes());
+    }
+    if (entries.empty()) {
+      if (!batch.empty() && !state.store.commit(std::move(batch)).ok()) UNREACHABLE();
+      continue;
+    }
+    RevocationBook& book = state.book(signer.authority);
+    book.put_list(batch, *view, signer.authority, *signer.key, entries, now, work.front().trace);
+    if (!state.store.commit(std::move(batch)).ok()) continue;  // another list; again next time
+    book.committed();
+    revoked += entries.size();
   }
+  return revoked;
 }
 
 bool CertificationAuthority::keep_revocation_list_current() {
-  const Signer& signer = state_->signers.find("issuing-oca")->second;
-  const std::optional<Bytes> latest =
-      state_->store.get(tables::crls, signer.authority.certificate.subject_key_id.value());
-  if (latest) {
-    const Result<x509::Crl> crl = x509::parse_crl(*latest);
-    const std::int64_t interval = static_cast<std::int64_t>(limit("crl_interval_hours")) * 3600;
-    if (crl.ok() && state_->world.now() - crl->this_update < interval) return false;
-  }
+  State& state = *state_;
+  const std::lock_guard lock(state.lists_mutex);
+  const Signer& signer = state.signers.find("issuing-oca")->second;
+  const UtcTime now = state.world.now();
+  const std::optional<ListState> latest =
+      list_state(state.store, signer.authority.certificate.subject_key_id.value());
+  const std::int64_t interval = static_cast<std::int64_t>(limit("crl_interval_hours")) * 3600;
+  // A clock that was set back must not keep a list for longer than the interval.
+  if (latest && now >= latest->this_update && now - latest->this_update < interval) return false;
   storage::Batch batch;
-  add_revocation_list(batch, state_->store, signer.authority, *signer.key, {}, state_->world.now(),
-                      state_->world.new_trace());
-  return state_->store.commit(std::move(batch)).ok();
+  RevocationBook& book = state.book(signer.authority);
+  book.put_list(batch, state.store, signer.authority, *signer.key, {}, now,
+                state.world.new_trace());
+  if (!state.store.commit(std::move(batch)).ok()) return false;
+  book.committed();
+  return true;
 }
 
 }  // namespace wattseal::smki

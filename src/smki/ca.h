@@ -3,8 +3,8 @@
 // those octets, certificate durable, then the repository publishes. A crash between any two steps
 // loses nothing and issues nothing twice: an intent found at start is signed again over the same
 // octets. Listens to nothing; takes work from the store. Sources: Appendices A, B;
-// spec/smki.md 1.10-1.12. Threads: one thread calls issue(); revoke and issue_revocation_lists from
-// any. Rules: ca-not-established, ca-environment, ca-key-mismatch, revoke-*.
+// spec/smki.md 1.10-1.12. Threads: one thread calls issue(), the lists from any.
+// Rules: ca-not-established, ca-environment, ca-key-mismatch.
 #pragma once
 #include "base/parallel.h"
 #include "base/world.h"
@@ -27,12 +27,11 @@ class CertificationAuthority {
   // result; 0 when nothing waits.
   std::size_t issue();
 
-  // Organisation and CA certificates only. Refuses revoke-unknown-serial, revoke-device-certificate
-  // (¶53), revoke-already. A new revocation list is signed and published in the same act.
-  Status revoke(const CertificateSerial& serial, unsigned reason, std::string_view requester,
-                TraceId trace);
-  // Signs a new CRL when the last one is older than limit crl_interval_hours; returns whether it
-  // did.
+  // Revokes everything that the registration authority authorised (office.h, revoke-certificate)
+  // with one new list an issuer, signed and published in the same commit. Returns how many.
+  std::size_t revoke_authorised();
+  // Signs a new CRL when the last one is older than limit crl_interval_hours, or dated after now;
+  // returns whether it did.
   bool keep_revocation_list_current();
 
   struct State;

@@ -1,6 +1,6 @@
 #include "smki/ceremony.h"
 
-#include "smki/authority.h"
+#include "smki/revocation.h"
 
 namespace wattseal::smki {
 namespace {
@@ -134,7 +134,7 @@ class Ceremony {
                      .text(FactField::key_label, label)
                      .serial(what.serial)
                      .bytes());
-    add_revocation_list(batch, store_, authority, own, {}, now, trace_);
+    RevocationBook(store_, authority).put_list(batch, store_, authority, own, {}, now, trace_);
     TRY(store_.commit(std::move(batch)));
     report_.authorities.push_back({std::string(profile.id),
                                    x509::name_text(authority.certificate.subject), label,

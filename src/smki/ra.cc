@@ -4,80 +4,13 @@
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "smki/records.h"
+#include "smki/office_records.h"
 
 namespace wattseal::smki {
 namespace {
 
-constexpr char kDecisions = 'r', kIssued = 'i', kPublished = 'p';
+constexpr char kIssued = 'i', kPublished = 'p';
 const Bytes kNextBatch = to_bytes(as_bytes("next_batch"));
-
-Bytes to_record(const Party& party) {
-  std::string roles;
-  for (const UserRole role : party.user_roles)
-    roles += (roles.empty() ? "" : "/") + std::string(code(role));
-  RecordWriter record;
-  record.text(party.name).text(party.kind).text(roles);
-  for (const EuiRange& range : party.allotted)
-    record.octets(range.first.octets()).octets(range.last.octets());
-  return record.bytes();
-}
-
-std::vector<UserRole> read_roles(std::string_view list) {
-  std::vector<UserRole> roles;
-  while (!list.empty()) {
-    const std::size_t slash = list.find('/');
-    if (const std::optional<UserRole> role = user_role(list.substr(0, slash)))
-      roles.push_back(*role);
-    list = slash == std::string_view::npos ? std::string_view{} : list.substr(slash + 1);
-  }
-  return roles;
-}
-
-Party to_party(Eui64 id, BytesView octets) {
-  RecordReader record(octets);
-  Party party;
-  party.id = id;
-  party.name = record.text();
-  party.kind = record.text();
-  party.user_roles = read_roles(record.text());
-  while (!record.empty()) {
-    const Eui64 first = Eui64::from_number(get_be(record.octets()));
-    party.allotted.push_back({first, Eui64::from_number(get_be(record.octets()))});
-  }
-  return party;
-}
-
-// The decisions part of a batch: written by submit() and decide() only.
-struct Decisions {
-  Eui64 subscriber;
-  TraceId trace;
-  std::uint32_t rows = 0, decided = 0, refused = 0;
-
-  Bytes record() const {
-    return RecordWriter()
-        .octets(subscriber.octets())
-        .octets(trace.octets())
-        .number(rows)
-        .number(decided)
-        .number(refused)
-        .bytes();
-  }
-  static Decisions read(BytesView octets) {
-    RecordReader record(octets);
-    Decisions decisions;
-    decisions.subscriber = Eui64::from_number(get_be(record.octets()));
-    std::array<Octet, 16> trace{};
-    const BytesView stored = record.octets();
-    if (stored.size() != trace.size()) throw Fault("a stored batch has no trace");
-    std::ranges::copy(stored, trace.begin());
-    decisions.trace = TraceId(trace);
-    decisions.rows = static_cast<std::uint32_t>(record.number());
-    decisions.decided = static_cast<std::uint32_t>(record.number());
-    decisions.refused = static_cast<std::uint32_t>(record.number());
-    return decisions;
-  }
-};
 
 // Whether the subscriber may have this certificate. Source: L3; spec/smki.md 4.2.
 Status check_eligible(const Party& party, const Asked& asked) {
@@ -105,17 +38,26 @@ Status check_eligible(const Party& party, const Asked& asked) {
 struct Decision {
   std::uint32_t row = 0;
   std::optional<Refusal> refusal;
-  std::string profile;
+  Asked asked;
   Bytes key;  // of keys_seen
 };
+
+// Whether the subscriber is authorised under the policy of this hierarchy.
+Status check_subscriber(const Party& party, const CertificateProfile& profile) {
+  const bool device = profile.hierarchy == "device";
+  if (device ? party.device_subscriber : party.organisation_subscriber) return {};
+  return Refusal{"csr-not-authorised-subscriber"_rule,
+                 party.id.text() + " is no Authorised Subscriber for " +
+                     std::string(profile.hierarchy) + " certificates"};
+}
 
 // Everything that one request can be judged by on its own.
 Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader) {
   TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(der));
-  TRY_ASSIGN(const Asked asked, read_request(request));
-  TRY(check_eligible(party, asked));
   Decision decision;
-  decision.profile = std::string(asked.profile->id);
+  TRY_ASSIGN(decision.asked, read_request(request));
+  TRY(check_subscriber(party, *decision.asked.profile));
+  TRY(check_eligible(party, decision.asked));
   decision.key = key_seen_key(request.key);
   if (reader.get(tables::keys_seen, decision.key)) {
     return Refusal{"csr-key-seen"_rule, "the public key is in a certificate already",
@@ -126,6 +68,17 @@ Result<Decision> judge(BytesView der, const Party& party, const storage::Reader&
     return Refusal{"csr-possession"_rule, "the signature does not verify under the requested key",
                    "signature"};
   return decision;
+}
+
+Status check_officer(const storage::Reader& reader, const Party& party, PersonId id, UtcTime now) {
+  if (!party.dual_control) return {};
+  const std::optional<Person> person = find_person(reader, id);
+  if (person && person->party == party.id && person->role == "aro" && person->may_act(now))
+    return {};
+  return Refusal{
+      "ra-officer-required"_rule,
+      "person " + std::to_string(id) + " is no officer of " + party.id.text() + " who may act now",
+      "person"};
 }
 
 struct Waiting {
@@ -161,10 +114,27 @@ std::vector<Decision> judge_all(Workers& workers, const Waiting& waiting, const 
   return judged;
 }
 
+// Keeps an authorised row until people have approved it.
+void hold(storage::Batch& batch, Numbers& acts, BatchId id, const Asked& asked, AuthorisedRow row,
+          const Decisions& decisions, UtcTime now) {
+  const Bytes key = row_key(id, row.row);
+  const Act act = make_act(acts.draw(), *find_act_row(kIssueAct), issue_payload(id, row.row, asked),
+                           decisions.person, now);
+  add_act(batch, act, {decisions.person, decisions.address}, decisions.trace);
+  batch.put(tables::batch_rows, key, encode_held(act.id));
+  batch.append(FactWriter(FactKind::row_held, now, decisions.trace)
+                   .number(FactField::batch, id)
+                   .number(FactField::row, row.row)
+                   .number(FactField::act, act.id)
+                   .bytes());
+  batch.put(tables::held_rows, key, encode_work({std::move(row)}, decisions.trace));
+}
+
 }  // namespace
 
 std::string_view text(RowState state) {
-  constexpr std::string_view kTexts[] = {"waiting", "authorised", "refused", "issued", "published"};
+  constexpr std::string_view kTexts[] = {"waiting", "authorised", "refused",
+                                         "issued",  "published",  "held"};
   return kTexts[static_cast<std::size_t>(state)];
 }
 
@@ -180,22 +150,16 @@ Status RegistrationAuthority::register_party(const Party& party, TraceId trace) 
     return Refusal{"ra-party-kind"_rule, "'" + party.kind + "' is no kind of party", "kind"};
   storage::Batch batch;
   batch.put(tables::parties, party.id.octets(), to_record(party));
-  FactWriter fact(FactKind::party_registered, world_.now(), trace);
-  fact.eui(FactField::party, party.id)
-      .text(FactField::name, party.name)
-      .text(FactField::roles, party.kind);
-  for (const EuiRange& range : party.allotted)
-    fact.eui(FactField::range_first, range.first).eui(FactField::range_last, range.last);
-  batch.append(fact.bytes());
+  add_party_fact(batch, party, world_.now(), trace);
   TRY(store_.commit(std::move(batch)));
   return {};
 }
 
 Result<Party> RegistrationAuthority::party(Eui64 id) const {
-  const std::optional<Bytes> record = store_.get(tables::parties, id.octets());
-  if (!record)
+  std::optional<Party> found = find_party(store_, id);
+  if (!found)
     return Refusal{"ra-unknown-subscriber"_rule, id.text() + " is not registered", "subscriber"};
-  return to_party(id, *record);
+  return std::move(*found);
 }
 
 std::vector<Party> RegistrationAuthority::parties() const {
@@ -208,7 +172,8 @@ std::vector<Party> RegistrationAuthority::parties() const {
 }
 
 Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
-  TRY(party(submission.subscriber));
+  TRY_ASSIGN(const Party subscriber, party(submission.subscriber));
+  TRY(check_officer(store_, subscriber, submission.person, world_.now()));
   if (submission.requests.empty())
     return Refusal{"ra-batch-empty"_rule, "the submission holds no request"};
   if (submission.requests.size() > limit("batch_rows_max")) {
@@ -246,14 +211,21 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
       batch.put(tables::batch_requests, row_key(id, static_cast<std::uint32_t>(row)),
                 submission.requests[row]);
     }
-    Decisions decisions{submission.subscriber, submission.trace,
-                        static_cast<std::uint32_t>(submission.requests.size()), 0, 0};
+    Decisions decisions{submission.subscriber,
+                        submission.trace,
+                        static_cast<std::uint32_t>(submission.requests.size()),
+                        0,
+                        0,
+                        submission.person,
+                        submission.address};
     batch.put(tables::batches, part_key(id, kDecisions), decisions.record());
     batch.append(FactWriter(FactKind::batch_submitted, world_.now(), submission.trace)
                      .number(FactField::batch, id)
                      .eui(FactField::subscriber, submission.subscriber)
                      .number(FactField::count, submission.requests.size())
                      .octets(FactField::batch_digest, digest)
+                     .number(FactField::person, submission.person)
+                     .text(FactField::address, submission.address)
                      .bytes());
     if (store_.commit(std::move(batch)).ok()) return id;
   }
@@ -274,6 +246,7 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
   const UtcTime now = world_.now();
   storage::Batch batch;
   std::vector<AuthorisedRow> authorised;
+  Numbers acts(store_, "next_act");
   std::set<Bytes>
       keys;  // the same key twice in one chunk; over chunks the CA's own precondition finds it
   for (std::size_t i = 0; i < judged.size(); ++i) {
@@ -284,7 +257,12 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
     }
     batch.erase(tables::batch_requests, row_key(waiting.batch, decision.row));
     if (!decision.refusal) {
-      authorised.push_back({decision.row, decision.profile, std::move(waiting.rows[i].second)});
+      AuthorisedRow row{decision.row, std::string(decision.asked.profile->id),
+                        std::move(waiting.rows[i].second)};
+      if (subscriber->dual_control && decision.asked.profile->hierarchy == "organisation")
+        hold(batch, acts, waiting.batch, decision.asked, std::move(row), decisions, now);
+      else
+        authorised.push_back(std::move(row));
       continue;
     }
     ++decisions.refused;
@@ -296,6 +274,7 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
                      .text(FactField::rule, decision.refusal->rule.text())
                      .bytes());
   }
+  acts.put(batch);
   decisions.decided += static_cast<std::uint32_t>(judged.size());
   batch.require_value(tables::batches, decisions_key, *record,
                       Refusal{"ra-decision-race"_rule, "another process decided these rows"});
@@ -320,6 +299,29 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
   return judged.size();
 }
 
+std::size_t RegistrationAuthority::lapse_held() {
+  std::size_t lapsed = 0;
+  const UtcTime now = world_.now();
+  const std::unique_ptr<storage::Reader> view = store_.snapshot();
+  view->scan(tables::held_rows, {}, {}, [&](BytesView key, BytesView) {
+    const std::optional<Bytes> outcome = view->get(tables::batch_rows, key);
+    if (!outcome) throw Fault("a held request has no row");
+    RecordReader record(*outcome);
+    CHECK(static_cast<RowState>(record.number()) == RowState::held);
+    const std::optional<Bytes> act = view->get(tables::acts, act_key(record.number()));
+    if (!act) throw Fault("a held request waits for no act");
+    const UtcTime until = to_act(0, *act).lapses_at;
+    if (now < until) return true;
+    storage::Batch batch;
+    refuse_held_row(*view, batch, key,
+                    Refusal{"csr-approval-lapsed"_rule, "the approval was due by " + until.iso()},
+                    now, world_.new_trace());
+    if (store_.commit(std::move(batch)).ok()) ++lapsed;  // else next time
+    return true;
+  });
+  return lapsed;
+}
+
 Result<BatchStatus> RegistrationAuthority::status(BatchId batch) const {
   const std::unique_ptr<storage::Reader> view = store_.snapshot();
   const std::optional<Bytes> record = view->get(tables::batches, part_key(batch, kDecisions));
@@ -327,7 +329,9 @@ Result<BatchStatus> RegistrationAuthority::status(BatchId batch) const {
     return Refusal{"ra-unknown-batch"_rule, "there is no batch " + std::to_string(batch), "batch"};
   const Decisions decisions = Decisions::read(*record);
   BatchStatus status{
-      batch, decisions.subscriber, decisions.rows, decisions.decided, decisions.refused, 0, 0};
+      batch, decisions.subscriber, decisions.rows, decisions.decided, decisions.refused, 0, 0, 0};
+  view->scan(tables::held_rows, row_key(batch, 0), row_key(batch + 1, 0),
+             [&](BytesView, BytesView) { return ++status.held != 0; });
   const std::optional<Bytes> issued = view->get(tables::batches, part_key(batch, kIssued));
   if (issued) {
     RecordReader counts(*issued);
@@ -361,6 +365,8 @@ std::vector<RowResult> RegistrationAuthority::results(BatchId batch, std::uint32
                if (result.state == RowState::refused) {
                  result.rule = outcome.text();
                  result.detail = outcome.text();
+               } else if (result.state == RowState::held) {
+                 result.act = outcome.number();
                } else {
                  const Result<CertificateSerial> serial =
                      CertificateSerial::from_octets(outcome.octets());

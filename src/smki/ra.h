@@ -12,6 +12,9 @@
 
 namespace wattseal::smki {
 
+using PersonId = std::uint64_t;  // 0: nobody
+using ActId = std::uint64_t;
+
 struct Party {
   Eui64 id;  // the entity that submits
   std::string name;
@@ -20,6 +23,11 @@ struct Party {
   std::vector<UserRole> user_roles;
   std::vector<EuiRange>
       allotted;  // entities and devices it may subscribe for; organisations include their own id
+  // Its requests come from its officers and its Organisation Certificates wait for approval
+  // (office.h). Parties that the platform registers for itself do without.
+  bool dual_control = false;
+  bool entry_tests_passed = true;                                 // L7
+  bool device_subscriber = true, organisation_subscriber = true;  // Authorised Subscriber for
 };
 
 using BatchId = std::uint64_t;
@@ -29,21 +37,26 @@ struct Submission {
   std::vector<Bytes>
       requests;  // PKCS#10 DER; 1 is a single request, 2 to limit batch_rows_max a batched one
   TraceId trace;
+  PersonId person = 0;  // the officer who submits; needed where the party is under dual control
+  std::string address = {};  // where from
 };
 
-enum class RowState { waiting, authorised, refused, issued, published };
+enum class RowState { waiting, authorised, refused, issued, published, held };
 std::string_view text(RowState state);
 struct RowResult {
   std::uint32_t row = 0;  // from 0
   RowState state = RowState::waiting;
   std::optional<CertificateSerial> serial;
   std::string rule, detail;  // when refused
+  ActId act = 0;             // when held: the act that waits for approval
 };
 struct BatchStatus {
   BatchId id = 0;
   Eui64 subscriber;
   std::uint32_t rows = 0, decided = 0, refused = 0, issued = 0, published = 0;
+  std::uint32_t held = 0;  // wait for people
   bool complete() const { return refused + published == rows; }
+  bool settled() const { return refused + published + held == rows; }
 };
 
 class RegistrationAuthority {
@@ -56,12 +69,14 @@ class RegistrationAuthority {
   Result<Party> party(Eui64 id) const;  // refuses ra-unknown-subscriber
   std::vector<Party> parties() const;
 
-  // Refuses ra-unknown-subscriber, ra-batch-empty, ra-batch-too-large, csr-too-large; nothing is
-  // kept then. The same requests from the same subscriber give the same batch again (safe to repeat
-  // after a lost answer).
+  // Refuses ra-unknown-subscriber, ra-officer-required, ra-batch-empty, ra-batch-too-large,
+  // csr-too-large; nothing is kept then. The same requests from the same subscriber give the same
+  // batch again (safe to repeat after a lost answer).
   Result<BatchId> submit(const Submission& submission);
   // Decides up to `rows_max` waiting rows in order of submission. Returns how many.
   std::size_t decide(std::size_t rows_max);
+  // Refuses the held rows whose approval lapsed. Returns how many.
+  std::size_t lapse_held();
 
   Result<BatchStatus> status(BatchId batch) const;  // refuses ra-unknown-batch
   std::vector<RowResult> results(BatchId batch, std::uint32_t from, std::uint32_t rows_max) const;

@@ -1,32 +1,11 @@
 #include "smki/ra_service.h"
 
-#include <charconv>
-#include <nlohmann/json.hpp>
+#include "smki/service_json.h"
 
 namespace wattseal::smki {
 namespace {
 
 using nlohmann::json;
-
-http::Response json_answer(int status, const json& body) {
-  return {status, "application/json", body.dump() + "\n", {}};
-}
-
-json refusal_body(std::string_view rule, std::string_view detail, std::string_view field,
-                  TraceId trace) {
-  const RuleRow* row = find_rule(rule);
-  return {{"rule", rule},
-          {"explanation", row ? row->explanation : ""},
-          {"found", detail},
-          {"field", field},
-          {"fix", row ? row->fix : ""},
-          {"trace", trace.text()}};
-}
-
-http::Response refuse(const Refusal& refusal, TraceId trace) {
-  return json_answer(rule_row(refusal.rule).http_status,
-                     refusal_body(refusal.rule.text(), refusal.detail, refusal.field, trace));
-}
 
 constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE REQUEST-----",
                            kEnd = "-----END CERTIFICATE REQUEST-----";
@@ -62,38 +41,49 @@ Result<Bytes> read_single(std::string_view body) {
 }
 
 json to_json(const BatchStatus& status) {
-  return {{"batch", status.id},
-          {"subscriber", status.subscriber.text()},
-          {"rows", status.rows},
-          {"decided", status.decided},
-          {"refused", status.refused},
-          {"issued", status.issued},
-          {"published", status.published},
+  return {{"batch", status.id},           {"subscriber", status.subscriber.text()},
+          {"rows", status.rows},          {"decided", status.decided},
+          {"refused", status.refused},    {"held", status.held},
+          {"issued", status.issued},      {"published", status.published},
           {"complete", status.complete()}};
 }
 
 json to_json(const RowResult& result, TraceId trace) {
   json row{{"row", result.row}, {"state", text(result.state)}};
   if (result.serial) row["serial"] = result.serial->hex();
+  if (result.state == RowState::held) row["act"] = result.act;
   if (result.state == RowState::refused)
     row["refusal"] = refusal_body(result.rule, result.detail, "", trace);
   return row;
 }
 
+Result<Caller> identify(const SubscriberService& service, const http::Request& request) {
+  TRY_ASSIGN(const Caller caller, identify_caller(service.office, request));
+  if (!caller.subscriber)
+    return Refusal{"ra-subscriber-missing"_rule, "nothing says which subscriber is asking",
+                   "X-Subscriber"};
+  return caller;
+}
+Submission submission(const Caller& caller, std::vector<Bytes> requests, TraceId trace) {
+  return {*caller.subscriber, std::move(requests), trace, caller.person, caller.address};
+}
+
 http::Response single(const SubscriberService& service, const http::Request& request) {
-  const Result<Eui64> subscriber = service.identify(request);
-  if (!subscriber.ok()) return refuse(subscriber.refusal(), request.trace);
+  const Result<Caller> caller = identify(service, request);
+  if (!caller.ok()) return refuse(caller.refusal(), request.trace);
   Result<Bytes> der = read_single(request.body);
   if (!der.ok()) return refuse(der.refusal(), request.trace);
   std::vector<Bytes> requests;
   requests.push_back(std::move(*der));
   const Result<BatchId> batch =
-      service.authority.submit({*subscriber, std::move(requests), request.trace});
+      service.authority.submit(submission(*caller, std::move(requests), request.trace));
   if (!batch.ok()) return refuse(batch.refusal(), request.trace);
   service.wake();
   if (!service.wait(*batch)) return json_answer(202, {{"batch", *batch}, {"state", "waiting"}});
   const std::vector<RowResult> results = service.authority.results(*batch, 0, 1);
   CHECK(results.size() == 1);
+  if (results[0].state == RowState::held)
+    return json_answer(202, {{"batch", *batch}, {"state", "held"}, {"act", results[0].act}});
   if (results[0].state == RowState::refused) {
     const RuleRow* row = find_rule(results[0].rule);
     return json_answer(row ? row->http_status : 400,
@@ -108,23 +98,15 @@ http::Response single(const SubscriberService& service, const http::Request& req
 }
 
 http::Response batched(const SubscriberService& service, const http::Request& request) {
-  const Result<Eui64> subscriber = service.identify(request);
-  if (!subscriber.ok()) return refuse(subscriber.refusal(), request.trace);
+  const Result<Caller> caller = identify(service, request);
+  if (!caller.ok()) return refuse(caller.refusal(), request.trace);
   Result<std::vector<Bytes>> requests = read_bundle(request.body);
   if (!requests.ok()) return refuse(requests.refusal(), request.trace);
   const Result<BatchId> batch =
-      service.authority.submit({*subscriber, std::move(*requests), request.trace});
+      service.authority.submit(submission(*caller, std::move(*requests), request.trace));
   if (!batch.ok()) return refuse(batch.refusal(), request.trace);
   service.wake();
   return json_answer(202, {{"batch", *batch}});
-}
-
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() && !text.empty()
-             ? std::optional(value)
-             : std::nullopt;
 }
 
 http::Response look(const SubscriberService& service, const http::Request& request) {
@@ -132,7 +114,7 @@ http::Response look(const SubscriberService& service, const http::Request& reque
       std::string_view(request.path).substr(std::string_view("/api/v1/batches/").size());
   const bool results = rest.ends_with("/results");
   if (results) rest.remove_suffix(std::string_view("/results").size());
-  const std::optional<std::uint64_t> id = number(rest);
+  const std::optional<std::uint64_t> id = read_number(rest);
   if (!id)
     return refuse({"ra-unknown-batch"_rule,
                    "'" + std::string(rest.substr(0, 40)) + "' is no batch number", "path"},
@@ -142,11 +124,11 @@ http::Response look(const SubscriberService& service, const http::Request& reque
   if (!results) return json_answer(200, to_json(*status));
   const std::string* from = request.query_value("from");
   const std::string* most = request.query_value("max");
-  const std::uint64_t rows_max = std::min<std::uint64_t>(number(most ? *most : "").value_or(1000),
-                                                         limit("search_results_max"));
+  const std::uint64_t rows_max = std::min<std::uint64_t>(
+      read_number(most ? *most : "").value_or(1000), limit("search_results_max"));
   json rows = json::array();
   const std::uint64_t first =
-      std::min<std::uint64_t>(number(from ? *from : "").value_or(0), status->rows);
+      std::min<std::uint64_t>(read_number(from ? *from : "").value_or(0), status->rows);
   for (const RowResult& row : service.authority.results(*id, static_cast<std::uint32_t>(first),
                                                         static_cast<std::uint32_t>(rows_max))) {
     rows.push_back(to_json(row, request.trace));
@@ -155,14 +137,6 @@ http::Response look(const SubscriberService& service, const http::Request& reque
 }
 
 }  // namespace
-
-Result<Eui64> subscriber_from_header(const http::Request& request) {
-  const std::string* header = request.header("X-Subscriber");
-  if (header == nullptr)
-    return Refusal{"ra-subscriber-missing"_rule, "the header X-Subscriber is missing",
-                   "X-Subscriber"};
-  return Eui64::parse(*header);
-}
 
 void add_subscriber_routes(http::Router& router, const SubscriberService& service) {
   router.on("POST", "/api/v1/requests",

@@ -7,7 +7,7 @@
 // Rules: as ra.h and ra-subscriber-missing, ra-service-*.
 #pragma once
 #include "http/http.h"
-#include "smki/ra.h"
+#include "smki/office_service.h"
 #include "smki/repository.h"
 
 namespace wattseal::smki {
@@ -16,17 +16,13 @@ struct SubscriberService {
   const World& world;
   RegistrationAuthority& authority;
   const Repository& repository;
-  // Who is asking: from the TLS client certificate in production. Refuses ra-subscriber-missing.
-  std::function<Result<Eui64>(const http::Request&)> identify;
+  const Office& office;  // knows who is asking
   // Called after a submission so that deciding and issuing start at once.
   std::function<void()> wake;
-  // Waits until the batch is complete or the time is over; returns whether it is complete.
+  // Waits until the batch is settled or the time is over; returns whether it is.
   std::function<bool(BatchId)> wait;
 };
 // `service` outlives the router.
 void add_subscriber_routes(http::Router& router, const SubscriberService& service);
-
-// Without TLS, on loopback only: the subscriber says who it is in the header X-Subscriber.
-Result<Eui64> subscriber_from_header(const http::Request& request);
 
 }  // namespace wattseal::smki

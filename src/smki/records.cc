@@ -28,6 +28,54 @@ Bytes key_seen_key(const crypto::PublicPoint& key) {
   return to_bytes(BytesView(digest).first(16));
 }
 
+Bytes Decisions::record() const {
+  return RecordWriter()
+      .octets(subscriber.octets())
+      .octets(trace.octets())
+      .number(rows)
+      .number(decided)
+      .number(refused)
+      .number(person)
+      .text(address)
+      .bytes();
+}
+
+Decisions Decisions::read(BytesView octets) {
+  RecordReader record(octets);
+  Decisions decisions;
+  decisions.subscriber = Eui64::from_number(get_be(record.octets()));
+  std::array<Octet, 16> trace{};
+  const BytesView stored = record.octets();
+  if (stored.size() != trace.size()) throw Fault("a stored batch has no trace");
+  std::ranges::copy(stored, trace.begin());
+  decisions.trace = TraceId(trace);
+  decisions.rows = static_cast<std::uint32_t>(record.number());
+  decisions.decided = static_cast<std::uint32_t>(record.number());
+  decisions.refused = static_cast<std::uint32_t>(record.number());
+  decisions.person = record.number();
+  decisions.address = record.text();
+  return decisions;
+}
+
+void refuse_held_row(const storage::Reader& reader, storage::Batch& batch, BytesView key,
+                     const Refusal& refusal, UtcTime now, TraceId trace) {
+  const Bytes decisions_key = part_key(batch_of(key), kDecisions);
+  const std::optional<Bytes> record = reader.get(tables::batches, decisions_key);
+  if (!record) throw Fault("a held request belongs to no batch");
+  Decisions decisions = Decisions::read(*record);
+  ++decisions.refused;
+  batch.require_value(tables::batches, decisions_key, *record,
+                      Refusal{"office-race"_rule, "the batch was changed at the same moment"});
+  batch.put(tables::batches, decisions_key, decisions.record());
+  batch.erase(tables::held_rows, key);
+  batch.put(tables::batch_rows, key, encode_refused(refusal.rule.text(), refusal.detail));
+  batch.append(FactWriter(FactKind::row_refused, now, trace)
+                   .number(FactField::batch, batch_of(key))
+                   .number(FactField::row, row_of(key))
+                   .text(FactField::rule, refusal.rule.text())
+                   .bytes());
+}
+
 Bytes encode_work(const std::vector<AuthorisedRow>& rows, TraceId trace) {
   RecordWriter record;
   record.octets(trace.octets());
@@ -60,6 +108,25 @@ Bytes encode_refused(std::string_view rule, std::string_view detail) {
       .text(rule)
       .text(detail)
       .bytes();
+}
+
+Bytes encode_held(ActId act) {
+  return RecordWriter().number(static_cast<std::uint64_t>(RowState::held)).number(act).bytes();
+}
+
+void add_party_fact(storage::Batch& batch, const Party& party, UtcTime now, TraceId trace) {
+  FactWriter fact(FactKind::party_registered, now, trace);
+  fact.eui(FactField::party, party.id)
+      .text(FactField::name, party.name)
+      .text(FactField::roles, party.kind);
+  std::string standing = party.dual_control ? "dual-control" : "standing";
+  if (party.entry_tests_passed) standing += " entry-tests-passed";
+  if (party.device_subscriber) standing += " device-subscriber";
+  if (party.organisation_subscriber) standing += " organisation-subscriber";
+  fact.text(FactField::event, standing);
+  for (const EuiRange& range : party.allotted)
+    fact.eui(FactField::range_first, range.first).eui(FactField::range_last, range.last);
+  batch.append(fact.bytes());
 }
 
 Bytes encode_issued(const CertificateSerial& serial) {

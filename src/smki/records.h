@@ -27,6 +27,30 @@ struct Work {
 };
 Work decode_work(BytesView octets);
 
+// The decisions part of a batch: written by the registration authority only.
+inline constexpr char kDecisions = 'r';
+struct Decisions {
+  Eui64 subscriber;
+  TraceId trace;
+  std::uint32_t rows = 0, decided = 0, refused = 0;
+  PersonId person = 0;
+  std::string address;
+
+  Bytes record() const;
+  static Decisions read(BytesView octets);
+};
+
+// Rows given back to the certification authority out of order are counted here, so that it looks
+// for them.
+inline constexpr std::string_view kReleasedCounter = "rows_released";
+
+// The journal's record of a party as it now is.
+void add_party_fact(storage::Batch& batch, const Party& party, UtcTime now, TraceId trace);
+// Ends a held row; counts it in its batch. Race: refusal office-race.
+void refuse_held_row(const storage::Reader& reader, storage::Batch& batch, BytesView key,
+                     const Refusal& refusal, UtcTime now, TraceId trace);
+
+Bytes encode_held(ActId act);
 Bytes encode_refused(std::string_view rule, std::string_view detail);
 Bytes encode_issued(const CertificateSerial& serial);
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "smki/ra_service.h"
+#include "smki/revocation.h"
 #include "smki/test_rig.h"
 #include "terms/facts.h"
 
@@ -169,37 +170,51 @@ TEST(RegistrationAuthority, DecidesLargeBatchesRowByRow) {
 
 TEST(Revocation, TakesOrganisationCertificatesOutOfUseAndSignsAList) {
   Rig rig;
+  const std::vector<PersonId> managers =
+      rig.office.found({"Ada", "Ben"}, rig.world.new_trace()).value();
+  const auto revoke = [&](const CertificateSerial& serial) -> std::string {
+    const Result<ActId> act =
+        rig.office.propose("revoke-certificate", {{"serial", serial.hex()}, {"grounds", "breach"}},
+                           {managers[0], ""}, rig.world.new_trace());
+    if (!act.ok()) return std::string(act.refusal().rule.text());
+    const Result<ActState> state =
+        rig.office.approve(*act, {managers[1], ""}, rig.world.new_trace());
+    rig.settle();
+    return state.ok() ? std::string(text(*state)) : std::string(state.refusal().rule.text());
+  };
   const CertificateSerial serial = *rig.outcome(kSupplier, rig.organisation_request()).serial;
+  const CertificateSerial other = *rig.outcome(kSupplier, rig.organisation_request()).serial;
   const CertificateSerial device = *rig.outcome(kMaker, rig.device_request(kDevice)).serial;
   EXPECT_EQ(rig.repository.by_serial(serial)->status, CertificateStatus::in_use);
-  EXPECT_TRUE(rig.ca->revoke(serial, 1, "Alder", rig.world.new_trace()).ok());
+  EXPECT_EQ(revoke(serial), "done");
   EXPECT_EQ(rig.repository.by_serial(serial)->status, CertificateStatus::revoked);
-  EXPECT_EQ(rig.ca->revoke(serial, 1, "Alder", rig.world.new_trace()).refusal().rule,
-            "revoke-already"_rule);
-  EXPECT_EQ(rig.ca->revoke(device, 1, "Elm", rig.world.new_trace()).refusal().rule,
-            "revoke-device-certificate"_rule);
-  EXPECT_EQ(
-      rig.ca->revoke(CertificateSerial::parse_hex("1").value(), 1, "Alder", rig.world.new_trace())
-          .refusal()
-          .rule,
-      "revoke-unknown-serial"_rule);
+  EXPECT_EQ(rig.repository.by_serial(other)->status, CertificateStatus::in_use);
+  EXPECT_EQ(revoke(serial), "revoke-already");
+  EXPECT_EQ(revoke(device), "revoke-device-certificate");
+  EXPECT_EQ(revoke(CertificateSerial::parse_hex("1").value()), "revoke-unknown-serial");
   Bytes issuing;
   for (const PublishedCertificate& one : rig.repository.authorities()) {
+    EXPECT_EQ(revoke(one.serial), "revoke-needs-root") << one.profile;
     if (one.profile == "issuing-oca") issuing = one.der;
   }
   const x509::Certificate authority = x509::parse_certificate(issuing).value();
-  const x509::Crl crl =
-      x509::parse_crl(rig.repository.revocation_list(*authority.subject_key_id).value()).value();
+  const auto latest = [&] {
+    return rig.repository.revocation_list(*authority.subject_key_id).value();
+  };
+  const x509::Crl crl = x509::parse_crl(latest()).value();
   EXPECT_TRUE(x509::signed_by(crl, authority.key));
   EXPECT_TRUE(crl.revokes(serial));
+  EXPECT_FALSE(crl.revokes(other));
+  EXPECT_EQ(crl.entries.at(0).reason, 9u);
   EXPECT_EQ(crl.next_update - crl.this_update, 48 * 3600);
-  const std::uint64_t number = crl.number;
   EXPECT_FALSE(rig.ca->keep_revocation_list_current());
   rig.clock.advance(12 * 3600 + 1);
   EXPECT_TRUE(rig.ca->keep_revocation_list_current());
-  EXPECT_EQ(
-      x509::parse_crl(rig.repository.revocation_list(*authority.subject_key_id).value())->number,
-      number + 1);
+  EXPECT_EQ(x509::parse_crl(latest())->number, crl.number + 1);
+  EXPECT_TRUE(x509::parse_crl(latest())->revokes(serial));
+  EXPECT_EQ(rebuild_list(*rig.store, *find_authority(*rig.store, "issuing-oca")).value(), latest());
+  rig.clock.advance(-86400);
+  EXPECT_TRUE(rig.ca->keep_revocation_list_current()) << "the clock was set back";
 }
 
 TEST(Repository, PrefersTheLatestCertificateAndKnowsExpiry) {

@@ -1,7 +1,10 @@
 // What the tests of this module share: a whole SMKI on a memory store, stepped by hand. Tests only.
 #pragma once
+#include <nlohmann/json.hpp>
+
 #include "smki/ca.h"
 #include "smki/ceremony.h"
+#include "smki/office.h"
 #include "smki/ra.h"
 #include "smki/repository.h"
 
@@ -20,6 +23,7 @@ struct Rig {
   Workers workers{2};
   RegistrationAuthority authority{world, *store, workers};
   Repository repository{world, *store};
+  Office office{world, *store};
   std::unique_ptr<CertificationAuthority> ca;
   int keys_made = 0;
 
@@ -69,7 +73,8 @@ struct Rig {
   }
 
   void settle() {
-    while (authority.decide(1024) + ca->issue() + repository.publish() > 0) {
+    while (authority.decide(1024) + ca->issue() + ca->revoke_authorised() + repository.publish() >
+           0) {
     }
   }
   // The one row's result after everything has been done.

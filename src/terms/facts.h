@@ -24,6 +24,12 @@ enum class FactKind : std::uint16_t {
   crl_issued = 10,
   revocation_authorised = 11,
   certificate_revoked = 12,
+  act_proposed = 13,
+  act_approved = 14,
+  act_rejected = 15,
+  act_done = 16,
+  person_changed = 17,
+  row_held = 18,
   registration_recorded = 20,
   device_status_changed = 21,
   endpoint_registered = 22,
@@ -59,11 +65,17 @@ enum class FactField : std::uint8_t {
   range_first = 16,
   range_last = 17,
   crl_number = 18,
-  crl = 19,  // DER
   reason = 20,
   requester = 21,
   key_label = 22,
-  device = 30,  // EUI-64
+  act = 23,
+  act_kind = 24,
+  person = 25,
+  address = 26,
+  payload = 27,  // JSON
+  name_of_person = 28,
+  credential = 29,  // SHA-256 of a client certificate, in hex
+  device = 30,      // EUI-64
   device_type = 31,
   event = 32,
   from_status = 33,
@@ -89,6 +101,8 @@ enum class FactField : std::uint8_t {
   attempts = 62,
   signer_serial = 63,
   batch_digest = 64,
+  effective_until = 65,  // unix seconds
+  signature = 66,        // r and s
 };
 
 class FactWriter {
@@ -99,6 +113,9 @@ class FactWriter {
     return octets(field, as_bytes(value));
   }
   FactWriter& number(FactField field, std::uint64_t value);  // big-endian without leading zeros
+  FactWriter& time(FactField field, UtcTime value) {
+    return number(field, static_cast<std::uint64_t>(value.unix_seconds()));
+  }
   FactWriter& eui(FactField field, Eui64 value) { return octets(field, value.octets()); }
   FactWriter& serial(CertificateSerial value) { return octets(FactField::serial, value.octets()); }
   const Bytes& bytes() const { return out_; }

@@ -19,6 +19,10 @@ inline constexpr Table submissions{
     5, "submissions"};  // subscriber(8) SHA-256 of the submission -> batch id
 inline constexpr Table ca_work{
     6, "ca_work"};  // batch id(8) first row(4) -> authorised rows for the CA
+inline constexpr Table held_rows{
+    7, "held_rows"};  // batch id(8) row(4) -> authorised row that waits for people, as ca_work
+inline constexpr Table people{8, "people"};  // person(8) -> Person record
+inline constexpr Table acts{9, "acts"};      // act(8) -> Act record
 // SMKI: certification authorities
 inline constexpr Table authorities{10, "authorities"};  // profile id -> certificate DER, key label
 inline constexpr Table keys_seen{
@@ -28,6 +32,8 @@ inline constexpr Table intents{
 inline constexpr Table revocations{14,
                                    "revocations"};  // issuer key id(8) serial(16) -> time, reason
 inline constexpr Table crls{15, "crls"};            // issuer key id(8) -> latest CRL or ARL, DER
+inline constexpr Table revocation_work{
+    16, "revocation_work"};  // serial(16) -> authorised revocation: reason, act, trace
 // SMKI: repository
 inline constexpr Table certificates{
     20, "certificates"};  // serial(16) -> journal sequence of its issue fact

@@ -154,9 +154,9 @@ const CertificateProfile* find_certificate_profile(std::string_view id);
 
 // data/certificate_eligibility.tsv: which kind of party may subscribe for which certificate.
 struct EligibilityRow {
-  std::string_view id;          // named by refusals
-  std::string_view party_kind;  // "supplier", "network-operator", "dcc", "agent", "manufacturer"
-  std::string_view profile;     // profile id
+  std::string_view id;                 // named by refusals
+  std::string_view party_kind;         // "supplier", "network-operator", "dcc", "agent", …
+  std::string_view profile;            // profile id
   std::string_view remote_party_role;  // two hex digits, or "-" for devices
 };
 std::span<const EligibilityRow> certificate_eligibility();

@@ -6,21 +6,45 @@
 namespace wattseal::x509 {
 namespace {
 
-void write_entries(asn1::Writer& writer, std::vector<RevokedEntry> entries) {
+// A list may have a million entries: they are written without a writer, and a time is encoded again
+// only when it differs from the one before.
+void write_entries(asn1::Writer& writer, const std::vector<RevokedEntry>& entries) {
   if (entries.empty()) return;  // RFC 5280 5.1.2.6: an empty list is left out
-  std::ranges::sort(entries, {}, &RevokedEntry::serial);
-  writer.constructed(asn1::kSequence, [&] {
-    for (const RevokedEntry& entry : entries) {
-      writer.constructed(asn1::kSequence, [&] {
-        writer.positive_integer(entry.serial.octets());
-        writer.x509_time(entry.at);
-        if (!entry.reason) return;
-        asn1::Writer reason;
-        reason.unsigned_integer(*entry.reason, asn1::kEnumerated);
-        write_extensions(writer, {{to_bytes(kReasonCode), false, reason.take()}});
-      });
+  if (!std::ranges::is_sorted(entries, {}, &RevokedEntry::serial)) {
+    std::vector<RevokedEntry> sorted = entries;
+    std::ranges::sort(sorted, {}, &RevokedEntry::serial);
+    return write_entries(writer, sorted);
+  }
+  constexpr std::array<Octet, 13> kReason{0x30, 0x0C, 0x30, 0x0A, 0x06, 0x03, 0x55,
+                                          0x1D, 0x15, 0x04, 0x03, 0x0A, 0x01};
+  Bytes list, time;
+  list.reserve(entries.size() * 50);
+  std::optional<UtcTime> encoded;
+  for (const RevokedEntry& entry : entries) {
+    if (encoded != entry.at) {
+      asn1::Writer one;
+      one.x509_time(entry.at);
+      time = one.take();
+      encoded = entry.at;
     }
-  });
+    const std::array<Octet, 16>& serial = entry.serial.octets();
+    const auto first =
+        std::find_if(serial.begin(), serial.end() - 1, [](Octet octet) { return octet != 0; });
+    const bool sign = *first & 0x80;
+    const std::size_t digits = static_cast<std::size_t>(serial.end() - first) + (sign ? 1 : 0);
+    const std::size_t reason = entry.reason ? kReason.size() + 1 : 0;
+    list.push_back(0x30);
+    list.push_back(static_cast<Octet>(2 + digits + time.size() + reason));  // below 128
+    list.push_back(asn1::kInteger);
+    list.push_back(static_cast<Octet>(digits));
+    if (sign) list.push_back(0);
+    list.insert(list.end(), first, serial.end());
+    append(list, time);
+    if (!entry.reason) continue;
+    append(list, kReason);
+    list.push_back(static_cast<Octet>(*entry.reason));
+  }
+  writer.primitive(asn1::kSequence, list);
 }
 
 Result<RevokedEntry> read_entry(asn1::Reader& list) {
@@ -86,7 +110,7 @@ Status read_tbs(BytesView octets, Crl& out) {
 
 }  // namespace
 
-Bytes make_crl(const TbsCrl& tbs, const crypto::PrivateKey& issuer) {
+Bytes encode_tbs_crl(const TbsCrl& tbs) {
   asn1::Writer number, writer;
   number.unsigned_integer(tbs.number);
   writer.constructed(asn1::kSequence, [&] {
@@ -101,8 +125,12 @@ Bytes make_crl(const TbsCrl& tbs, const crypto::PrivateKey& issuer) {
                                 {to_bytes(kCrlNumber), false, number.take()}});
     });
   });
-  return assemble_certificate(writer.bytes(),
-                              issuer.sign(crypto::sha256(writer.bytes())));  // the same three parts
+  return writer.take();
+}
+
+Bytes make_crl(const TbsCrl& tbs, const crypto::PrivateKey& issuer) {
+  const Bytes octets = encode_tbs_crl(tbs);
+  return assemble_certificate(octets, issuer.sign(crypto::sha256(octets)));  // the same three parts
 }
 
 bool Crl::revokes(const CertificateSerial& wanted) const {

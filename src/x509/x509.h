@@ -138,6 +138,7 @@ struct TbsCrl {
   Bytes authority_key_id;
   std::uint64_t number = 0;
 };
+Bytes encode_tbs_crl(const TbsCrl& tbs);  // to be signed and given to assemble_certificate()
 Bytes make_crl(const TbsCrl& tbs, const crypto::PrivateKey& issuer);
 struct Crl {
   Bytes der, tbs, issuer_der;

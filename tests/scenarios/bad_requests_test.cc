@@ -139,7 +139,16 @@ TEST_F(BadRequests, RevokedSignersAreOut) {
       repository
           .latest(net().network->profile().id, KeyUse::digital_signature, RemotePartyRole::xml_sign)
           .value();
-  ASSERT_TRUE(net().platform->certification_authority().revoke(signer.serial, 1, "Cedar", {}).ok());
+  smki::Office& office = net().platform->office();
+  const std::vector<smki::PersonId> managers = office.found({"Ada", "Ben"}, {}).value();
+  const smki::ActId act =
+      office
+          .propose("revoke-certificate",
+                   {{"serial", signer.serial.hex()}, {"grounds", "key-compromise"}},
+                   {managers[0], ""}, {})
+          .value();
+  ASSERT_EQ(office.approve(act, {managers[1], ""}, {}).value(), smki::ActState::done);
+  net().platform->certification_authority().revoke_authorised();  // or its pump was first
   refused(*net().network, net().read(*net().network), "access-signer-revoked");
 }
 
