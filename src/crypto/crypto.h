@@ -5,6 +5,8 @@
 // (concatenation KDF), SP 800-38D, RFC 3394.
 #pragma once
 #include <initializer_list>
+#include <span>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -28,6 +30,15 @@ Result<PublicPoint> parse_point(BytesView octets);
 
 // False for any signature that does not verify, r or s out of range included.
 bool verify(const PublicPoint& key, const Digest& digest, const Signature& signature);
+
+// What verify() says of each claim; on processors with AVX-512 IFMA eight at a time and several
+// times as fast.
+struct Claim {
+  PublicPoint key;
+  Digest digest;
+  Signature signature;
+};
+std::vector<char> verify_many(std::span<const Claim> claims);  // 0 or 1 a claim
 
 // Ecdsa-Sig-Value DER. Reading is strict: refuses signature-malformed.
 Bytes signature_to_der(const Signature& signature);

@@ -40,6 +40,90 @@ TEST(EcdsaVectors, EveryRawSignatureIsJudgedAsTheVectorsSay) {
   EXPECT_EQ(judged, vectors["numberOfTests"].get<int>());
 }
 
+// The lanes of verify_many with neighbours of every kind.
+TEST(EcdsaVectors, VerifyingManyAtOnceSaysTheSameOfEachVector) {
+  WATTSEAL_NEEDS_VECTORS(folder);
+  std::vector<Claim> claims;
+  std::vector<char> expected;
+  const json vectors = wycheproof(folder, "ecdsa_secp256r1_sha256_p1363");
+  for (const json& group : vectors["testGroups"]) {
+    const PublicPoint key = parse_point(hex_of(group["publicKey"]["uncompressed"])).value();
+    for (const json& one : group["tests"]) {
+      const Bytes octets = hex_of(one["sig"]);
+      if (octets.size() != 64) continue;
+      claims.push_back({key, sha256(hex_of(one["msg"])), array_of<64>(octets)});
+      expected.push_back(one["result"] == "valid");
+    }
+  }
+  ASSERT_GT(claims.size(), 150u);
+  EXPECT_EQ(verify_many(claims), expected);
+  std::ranges::reverse(claims);
+  std::ranges::reverse(expected);
+  EXPECT_EQ(verify_many(claims), expected);
+}
+
+TEST(VerifyMany, AgreesWithVerifyOnGoodAndChangedSignaturesOfEveryCount) {
+  std::vector<Claim> claims;
+  std::vector<char> expected;
+  const std::unique_ptr<KeyStore> keys = memory_key_store();
+  for (unsigned i = 0; i < 200; ++i) {
+    const KeyHandle key = generate_one(*keys, "k" + std::to_string(i)).value();
+    const Digest digest = sha256(as_bytes("digest " + std::to_string(i)));
+    Claim claim{key->public_point(), digest, key->sign(digest)};
+    const unsigned bit = i * 37 % 256;
+    if (i % 4 == 1) claim.signature[bit / 4] ^= static_cast<Octet>(1u << bit % 8);
+    if (i % 4 == 2) claim.digest[bit / 8] ^= static_cast<Octet>(1u << bit % 8);
+    if (i % 4 == 3) claim.key[1 + bit / 4] ^= static_cast<Octet>(1u << bit % 8);
+    claims.push_back(claim);
+    expected.push_back(verify(claim.key, claim.digest, claim.signature));
+    EXPECT_EQ(expected.back(), i % 4 == 0) << i;
+    EXPECT_EQ(verify_many(claims), expected) << i;
+    if (claims.size() > 20) {
+      claims.erase(claims.begin());
+      expected.erase(expected.begin());
+    }
+  }
+}
+
+// Sums of equal and of opposite points, which the usual formulas do not know: with s = r = e, u1
+// and u2 are 1 and R is the key plus the generator.
+TEST(VerifyMany, KnowsEqualAndOppositePoints) {
+  const auto scalar = [](Octet last) {
+    Bytes octets(32, 0);
+    octets.back() = last;
+    return octets;
+  };
+  const PublicPoint generator = key_from_test_scalar(scalar(1)).value()->public_point();
+  const PublicPoint twice = key_from_test_scalar(scalar(2)).value()->public_point();
+  const PublicPoint opposite =
+      key_from_test_scalar(
+          from_hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550").value())
+          .value()
+          ->public_point();
+  Claim claim{generator, {}, {}};
+  std::copy_n(twice.begin() + 1, 32, claim.digest.begin());
+  std::copy_n(twice.begin() + 1, 32, claim.signature.begin());
+  std::copy_n(twice.begin() + 1, 32, claim.signature.begin() + 32);
+  Claim infinite = claim;
+  infinite.key = opposite;
+  ASSERT_TRUE(verify(claim.key, claim.digest, claim.signature));
+  ASSERT_FALSE(verify(infinite.key, infinite.digest, infinite.signature));
+  const std::vector<Claim> claims{claim, infinite, claim, claim, infinite, infinite, claim, claim};
+  EXPECT_EQ(verify_many(claims), (std::vector<char>{1, 0, 1, 1, 0, 0, 1, 1}));
+}
+
+TEST(VerifyMany, RefusesPointsOffTheCurveAndOtherEncodings) {
+  const std::unique_ptr<KeyStore> keys = memory_key_store();
+  const KeyHandle key = generate_one(*keys, "k").value();
+  const Digest digest = sha256(as_bytes("d"));
+  const Claim good{key->public_point(), digest, key->sign(digest)};
+  Claim compressed = good, large = good;
+  compressed.key[0] = 0x02;
+  std::ranges::fill(large.key.begin() + 1, large.key.end(), Octet{0xFF});
+  EXPECT_EQ(verify_many(std::vector<Claim>{good, compressed, large, good}),
+            (std::vector<char>{1, 0, 0, 1}));
+}
+
 TEST(EcdsaVectors, EveryDerSignatureIsJudgedAsTheVectorsSay) {
   WATTSEAL_NEEDS_VECTORS(folder);
   int judged = 0;

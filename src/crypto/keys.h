@@ -17,10 +17,14 @@ class PrivateKey {
   virtual ~PrivateKey() = default;
   virtual const PublicPoint& public_point() const = 0;
   // Signatures are randomised and are verified before they leave. Throws Fault when the token
-  // fails.
-  virtual Signature sign(const Digest& digest) const = 0;
+  // fails or what it returned does not verify.
+  Signature sign(const Digest& digest) const;
+  std::vector<Signature> sign_many(std::span<const Digest> digests) const;  // verified together
   // ECDH: the x co-ordinate. `peer` must come from parse_point (it is on the curve).
   virtual SharedSecret agree(const PublicPoint& peer) const = 0;
+
+ private:
+  virtual Signature sign_unverified(const Digest& digest) const = 0;
 };
 using KeyHandle = std::shared_ptr<const PrivateKey>;
 

@@ -1,4 +1,5 @@
 #include "crypto/keys.h"
+#include "base/fault.h"
 
 #include <gtest/gtest.h>
 #include <fstream>
@@ -36,6 +37,13 @@ void keeps_the_contract(KeyStore& store) {
   const Digest digest = sha256(as_bytes("message"));
   EXPECT_TRUE(verify(made[0]->public_point(), digest, made[0]->sign(digest)));
   EXPECT_FALSE(verify(made[1]->public_point(), digest, made[0]->sign(digest)));
+  std::vector<Digest> digests;
+  for (int i = 0; i < 11; ++i) digests.push_back(sha256(as_bytes(std::to_string(i))));
+  const std::vector<Signature> many = made[0]->sign_many(digests);
+  ASSERT_EQ(many.size(), digests.size());
+  for (std::size_t i = 0; i < many.size(); ++i)
+    EXPECT_TRUE(verify(made[0]->public_point(), digests[i], many[i])) << i;
+  EXPECT_TRUE(made[0]->sign_many({}).empty());
   EXPECT_EQ(made[0]->agree(made[1]->public_point()), made[1]->agree(made[0]->public_point()));
   EXPECT_EQ(store.find("nobody").refusal().rule, "key-not-found"_rule);
   const std::vector<std::string> taken{"fresh", "root"}, twice{"x", "x"}, slash{"a/b"}, empty{""};
@@ -47,6 +55,26 @@ void keeps_the_contract(KeyStore& store) {
   EXPECT_EQ(find_or_generate(store, "root").value()->public_point(), made[0]->public_point());
   EXPECT_TRUE(find_or_generate(store, "new").ok());
   EXPECT_EQ(store.labels().size(), 3u);
+}
+
+// A key whose signatures belong to another key, as a token with a fault might return them.
+class WrongKey final : public PrivateKey {
+ public:
+  WrongKey(KeyHandle shown, KeyHandle used) : shown_(std::move(shown)), used_(std::move(used)) {}
+  const PublicPoint& public_point() const override { return shown_->public_point(); }
+  SharedSecret agree(const PublicPoint& peer) const override { return shown_->agree(peer); }
+
+ private:
+  Signature sign_unverified(const Digest& digest) const override { return used_->sign(digest); }
+  KeyHandle shown_, used_;
+};
+
+TEST(PrivateKey, LetsNoSignatureOutThatDoesNotVerify) {
+  const std::unique_ptr<KeyStore> store = memory_key_store();
+  const WrongKey key(generate_one(*store, "a").value(), generate_one(*store, "b").value());
+  const std::vector<Digest> digests(9, sha256(as_bytes("message")));
+  EXPECT_THROW(key.sign(digests[0]), Fault);
+  EXPECT_THROW(key.sign_many(digests), Fault);
 }
 
 TEST(MemoryKeyStore, KeepsTheContract) { keeps_the_contract(*memory_key_store()); }

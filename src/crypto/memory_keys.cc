@@ -44,6 +44,29 @@ class MemoryKeyStore final : public KeyStore {
 
 }  // namespace
 
+namespace {
+constexpr const char* kWrongSignature =
+    "a key made a signature that does not verify under its own public key";
+}
+
+Signature PrivateKey::sign(const Digest& digest) const {
+  const Signature signature = sign_unverified(digest);
+  if (!verify(public_point(), digest, signature)) throw Fault(kWrongSignature);
+  return signature;
+}
+
+std::vector<Signature> PrivateKey::sign_many(std::span<const Digest> digests) const {
+  std::vector<Claim> claims;
+  std::vector<Signature> signatures;
+  for (const Digest& digest : digests) {
+    signatures.push_back(sign_unverified(digest));
+    claims.push_back({public_point(), digest, signatures.back()});
+  }
+  if (!std::ranges::all_of(verify_many(claims), [](char valid) { return valid == 1; }))
+    throw Fault(kWrongSignature);
+  return signatures;
+}
+
 std::unique_ptr<KeyStore> memory_key_store() { return std::make_unique<MemoryKeyStore>(); }
 
 Result<KeyHandle> generate_one(KeyStore& store, const std::string& label) {

@@ -15,10 +15,10 @@ class SoftwareKey final : public PrivateKey {
   std::array<Octet, 32> scalar() const;
 
   const PublicPoint& public_point() const override { return point_; }
-  Signature sign(const Digest& digest) const override;
   SharedSecret agree(const PublicPoint& peer) const override;
 
  private:
+  Signature sign_unverified(const Digest& digest) const override;
   SoftwareKey(EcKey key, const PublicPoint& point) : key_(std::move(key)), point_(point) {}
   EcKey key_;
   PublicPoint point_;

@@ -39,7 +39,8 @@ struct Decision {
   std::uint32_t row = 0;
   std::optional<Refusal> refusal;
   Asked asked;
-  Bytes key;  // of keys_seen
+  Bytes key;                 // of keys_seen
+  crypto::Claim possession;  // still to be verified
 };
 
 // Whether the subscriber is authorised under the policy of this hierarchy.
@@ -51,7 +52,8 @@ Status check_subscriber(const Party& party, const CertificateProfile& profile) {
                      std::string(profile.hierarchy) + " certificates"};
 }
 
-// Everything that one request can be judged by on its own.
+// Everything that one request can be judged by on its own, but for the proof of possession, which
+// costs more than all the rest together and is verified for many at once.
 Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader) {
   TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(der));
   Decision decision;
@@ -63,10 +65,7 @@ Result<Decision> judge(BytesView der, const Party& party, const storage::Reader&
     return Refusal{"csr-key-seen"_rule, "the public key is in a certificate already",
                    "subjectPublicKeyInfo"};
   }
-  // Last, because it costs more than all the rest together.
-  if (!x509::proves_possession(request))
-    return Refusal{"csr-possession"_rule, "the signature does not verify under the requested key",
-                   "signature"};
+  decision.possession = x509::possession_claim(request);
   return decision;
 }
 
@@ -98,6 +97,23 @@ Waiting waiting_rows(const storage::Reader& reader, BytesView from, std::size_t 
   return waiting;
 }
 
+void check_possession(std::span<Decision> judged) {
+  std::vector<Decision*> open;
+  std::vector<crypto::Claim> claims;
+  for (Decision& decision : judged) {
+    if (decision.refusal) continue;
+    open.push_back(&decision);
+    claims.push_back(decision.possession);
+  }
+  const std::vector<char> proven = crypto::verify_many(claims);
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    if (!proven[i])
+      open[i]->refusal =
+          Refusal{"csr-possession"_rule, "the signature does not verify under the requested key",
+                  "signature"};
+  }
+}
+
 std::vector<Decision> judge_all(Workers& workers, const Waiting& waiting, const Party& subscriber,
                                 const storage::Reader& reader) {
   std::vector<Decision> judged(waiting.rows.size());
@@ -110,6 +126,7 @@ std::vector<Decision> judge_all(Workers& workers, const Waiting& waiting, const 
         judged[i].refusal = result.refusal();
       judged[i].row = waiting.rows[i].first;
     }
+    check_possession(std::span(judged).subspan(begin, end - begin));
   });
   return judged;
 }

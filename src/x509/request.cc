@@ -53,6 +53,10 @@ Result<CertificationRequest> parse_request(BytesView der) {
   return out;
 }
 
+crypto::Claim possession_claim(const CertificationRequest& request) {
+  return {request.key, crypto::sha256(request.info), request.signature};
+}
+
 bool proves_possession(const CertificationRequest& request) {
   return crypto::verify(request.key, crypto::sha256(request.info), request.signature);
 }

@@ -123,6 +123,7 @@ struct CertificationRequest {
 // At most 4 KiB; exactly the attribute extensionRequest; refuses any other.
 Result<CertificationRequest> parse_request(BytesView der);
 bool proves_possession(const CertificationRequest& request);
+crypto::Claim possession_claim(const CertificationRequest& request);  // the same for verify_many
 Bytes make_request(const Name& subject, const std::vector<Extension>& extensions,
                    const crypto::PrivateKey& key);
 
