@@ -8,6 +8,7 @@
 
 #include "apps/audit.h"
 #include "apps/console.h"
+#include "apps/onboarding.h"
 #include "apps/service_user.h"
 #include "apps/street.h"
 #include "base/fault.h"
@@ -19,7 +20,7 @@ using nlohmann::json;
 
 constexpr std::uint64_t kSupplierA = 0x9057530000010000, kSupplierB = 0x9057530000020000,
                         kNetwork = 0x9057530000030000, kAgent = 0x9057530000040000,
-                        kManufacturer = 0x9057530000050000;
+                        kManufacturer = 0x9057530000050000, kNewcomer = 0x9057530000060000;
 constexpr Eui64 kFirstDevice = Eui64::from_number(0x0057530000000000);
 constexpr std::size_t kLookUpsMax = 1000, kReadsMax = 1000, kPremisesPerEvent = 50;
 constexpr std::chrono::milliseconds kPatience{15'000};
@@ -75,6 +76,8 @@ class Demo {
     console_.step("Wrong signer", [this] { return wrong_signer(); });
     console_.step("New credentials", [this] { return new_credentials(); });
     console_.step("Critical command", [this] { return critical_command(); });
+    console_.step("Onboarding", [this] { return onboard(); });
+    console_.step("Revocation", [this] { return revoke(); });
     console_.step("Refusals", [this] { return refusals(); });
     console_.step("Audit", [this] { return prove(); });
     return summary();
@@ -479,6 +482,23 @@ class Demo {
                        exchange.parsed->use_case);
   }
 
+  std::string onboard() {
+    onboarding_ = std::make_unique<Onboarding>(world_, *platform_);
+    for (const std::string& line :
+         onboarding_->admit({Eui64::from_number(kNewcomer), "Fern Retail", "supplier", "IS/GS"}))
+      console_.line(line);
+    return "an organisation admitted, its officers appointed, every act approved by somebody else";
+  }
+
+  std::string revoke() {
+    const double seconds = onboarding_->revoke("key-compromise");
+    const smki::PublishedCertificate revoked =
+        value_of(platform_->repository().by_serial(onboarding_->certificate()), "the certificate");
+    must(revoked.status == smki::CertificateStatus::revoked, "the certificate's status R");
+    return fmt::format("in the list that anybody may fetch {:.0f} ms after the approval",
+                       seconds * 1000);
+  }
+
   std::string refusals() {
     const auto refused = [this](ServiceUser& user, const duis::ServiceRequest& request,
                                 const std::string& rule) {
@@ -544,6 +564,7 @@ class Demo {
   Console console_;
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<Street> street_;
+  std::unique_ptr<Onboarding> onboarding_;
   std::vector<std::unique_ptr<ServiceUser>> users_;
   ServiceUser *supplier_ = nullptr, *other_supplier_ = nullptr, *network_ = nullptr;
   double certificates_per_second_ = 0, look_ups_per_second_ = 0, reads_per_second_ = 0,

@@ -49,8 +49,8 @@ int run(int count, char** words) {
   app.fallthrough();
   app.footer(examples({"wattseal demo --meters 50", "wattseal up --data /var/lib/wattseal",
                        "wattseal gbcs parse message.hex --json", "wattseal demo --help"}));
-  for (const auto add : {add_demo, add_up, add_smki, add_repository, add_duis, add_gbcs, add_utrn,
-                         add_audit, add_conformance, add_completion})
+  for (const auto add : {add_demo, add_up, add_smki, add_ra, add_repository, add_duis, add_gbcs,
+                         add_utrn, add_audit, add_conformance, add_completion})
     add(app, context);
   try {
     app.parse(count, words);

@@ -28,6 +28,8 @@ struct ActRow {
   std::string_view source;
 };
 std::span<const ActRow> act_rows();
+// The particulars that an act of this kind takes: "party,name,roles?", ? where it may be absent.
+std::string_view act_fields(std::string_view kind);
 std::span<const PersonRoleRow> person_roles();
 
 struct GroundsRow {

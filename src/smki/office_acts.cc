@@ -410,6 +410,8 @@ const ActHandler& act_handler(std::string_view kind) {
   return *handler;
 }
 
+std::string_view act_fields(std::string_view kind) { return act_handler(kind).fields; }
+
 Status check_fields(const ActHandler& handler, const json& payload) {
   if (!payload.is_object()) return bad_field("payload", "it is no JSON object");
   std::string_view rest = handler.fields;

@@ -23,11 +23,11 @@ TEST(MainJob, RunsEndToEndOnTheEmbeddedStoreAndIsThereAfterARestart) {
   options.platform.data = folder;
   options.platform.key_store = "file";
   const nlohmann::json summary = apps::run_demo(world, options);
-  EXPECT_EQ(summary["steps"].size(), 15u);
+  EXPECT_EQ(summary["steps"].size(), 17u);
   EXPECT_EQ(summary["gateway"]["timed_out"], 0);
   const std::uint64_t certificates = summary["certificates"];
-  EXPECT_EQ(certificates, 4u + 6u + 14u + 1u + 3u * 8u)
-      << "authorities, DCC, users', a renewed one, devices'";
+  EXPECT_EQ(certificates, 4u + 6u + 14u + 1u + 1u + 3u * 8u)
+      << "authorities, DCC, users', a renewed one, a newcomer's, devices'";
 
   apps::PlatformOptions again;
   again.data = folder;

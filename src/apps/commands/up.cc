@@ -17,17 +17,33 @@ void add_up(CLI::App& app, Context& context) {
   CLI::App* const command = app.add_subcommand(
       "up", "Run the SMKI service, the repository and the gateway until interrupted");
   add_platform_options(*command, *options, true);
+  const std::shared_ptr<std::vector<std::string>> managers =
+      std::make_shared<std::vector<std::string>>();
+  command
+      ->add_option(
+          "--manager", *managers,
+          "Names of the registration authority's first managers, two or more; ignored when "
+          "it has people")
+      ->envname("WATTSEAL_MANAGERS")
+      ->delimiter(',');
   command->footer(
       examples({"wattseal up",
                 "wattseal up --data /var/lib/wattseal --keys pkcs11 --wan http://127.0.0.1:9000",
+                "wattseal up --manager 'Ada Moss' --manager 'Ben Reed'",
                 "WATTSEAL_GATEWAY_PORT=9079 wattseal up --json"}));
-  command->callback([options, &context] {
-    context.chosen = [options, &context] {
+  command->callback([options, managers, &context] {
+    context.chosen = [options, managers, &context] {
       context.hold_end();
       Result<std::unique_ptr<Platform>> platform = Platform::create(context.world, *options);
       if (!platform.ok()) return refuse(context, platform.refusal());
       const Result<smki::CeremonyReport> ceremony = (*platform)->run_ceremony();
       if (!ceremony.ok()) return refuse(context, ceremony.refusal());
+      smki::Office& office = (*platform)->office();
+      if (!managers->empty() && office.people().empty()) {
+        const Result<std::vector<smki::PersonId>> founded =
+            office.found(*managers, context.world.new_trace());
+        if (!founded.ok()) return refuse(context, founded.refusal());
+      }
       for (const Status& started : {(*platform)->start_smki(), (*platform)->start_gateway()}) {
         if (!started.ok()) return refuse(context, started.refusal());
       }
