@@ -1,5 +1,6 @@
 #include "smki/ra.h"
 
+#include <map>
 #include <set>
 
 #include "base/fault.h"
@@ -131,6 +132,17 @@ std::vector<Decision> judge_all(Workers& workers, const Waiting& waiting, const 
   return judged;
 }
 
+void refuse_row(storage::Batch& batch, BatchId id, std::uint32_t row, const Refusal& refusal,
+                UtcTime now, TraceId trace) {
+  batch.put(tables::batch_rows, row_key(id, row),
+            encode_refused(refusal.rule.text(), refusal.detail));
+  batch.append(FactWriter(FactKind::row_refused, now, trace)
+                   .number(FactField::batch, id)
+                   .number(FactField::row, row)
+                   .text(FactField::rule, refusal.rule.text())
+                   .bytes());
+}
+
 // Keeps an authorised row until people have approved it.
 void hold(storage::Batch& batch, Numbers& acts, BatchId id, const Asked& asked, AuthorisedRow row,
           const Decisions& decisions, UtcTime now) {
@@ -188,6 +200,26 @@ std::vector<Party> RegistrationAuthority::parties() const {
   return parties;
 }
 
+namespace {
+
+// Rows that need no decision: unreadable, or too long to be looked at.
+std::map<std::uint32_t, Refusal> refused_rows(const Submission& submission) {
+  std::map<std::uint32_t, Refusal> refused;
+  for (const RowRefusal& one : submission.unreadable) {
+    CHECK(one.row < submission.requests.size());
+    refused.emplace(one.row, one.refusal);
+  }
+  for (std::size_t row = 0; row < submission.requests.size(); ++row) {
+    const std::size_t octets = submission.requests[row].size();
+    if (octets > limit("csr_octets_max"))
+      refused.emplace(static_cast<std::uint32_t>(row),
+                      Refusal{"csr-too-large"_rule, std::to_string(octets) + " octets"});
+  }
+  return refused;
+}
+
+}  // namespace
+
 Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
   TRY_ASSIGN(const Party subscriber, party(submission.subscriber));
   TRY(check_officer(store_, subscriber, submission.person, world_.now()));
@@ -197,14 +229,9 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
     return Refusal{"ra-batch-too-large"_rule,
                    std::to_string(submission.requests.size()) + " requests in one submission"};
   }
+  const std::map<std::uint32_t, Refusal> refused = refused_rows(submission);
   Bytes digests;  // of each request, so that the submission's digest fixes the rows' boundaries too
-  for (std::size_t row = 0; row < submission.requests.size(); ++row) {
-    const Bytes& request = submission.requests[row];
-    if (request.size() > limit("csr_octets_max"))
-      return Refusal{"csr-too-large"_rule, std::to_string(request.size()) + " octets",
-                     "row " + std::to_string(row)};
-    append(digests, crypto::sha256(request));
-  }
+  for (const Bytes& request : submission.requests) append(digests, crypto::sha256(request));
   const crypto::Digest digest = crypto::sha256(digests);
   Bytes submission_key = to_bytes(submission.subscriber.octets());
   append(submission_key, digest);
@@ -224,19 +251,22 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
     batch.require_absent(tables::submissions, submission_key, lost_race);
     batch.put(tables::meta, kNextBatch, encode_count(id + 1));
     batch.put(tables::submissions, submission_key, encode_count(id));
+    const UtcTime now = world_.now();
     for (std::size_t row = 0; row < submission.requests.size(); ++row) {
-      batch.put(tables::batch_requests, row_key(id, static_cast<std::uint32_t>(row)),
-                submission.requests[row]);
+      const std::uint32_t number = static_cast<std::uint32_t>(row);
+      if (!refused.contains(number))
+        batch.put(tables::batch_requests, row_key(id, number), submission.requests[row]);
     }
+    const std::uint32_t done = static_cast<std::uint32_t>(refused.size());
     Decisions decisions{submission.subscriber,
                         submission.trace,
                         static_cast<std::uint32_t>(submission.requests.size()),
-                        0,
-                        0,
+                        done,
+                        done,
                         submission.person,
                         submission.address};
     batch.put(tables::batches, part_key(id, kDecisions), decisions.record());
-    batch.append(FactWriter(FactKind::batch_submitted, world_.now(), submission.trace)
+    batch.append(FactWriter(FactKind::batch_submitted, now, submission.trace)
                      .number(FactField::batch, id)
                      .eui(FactField::subscriber, submission.subscriber)
                      .number(FactField::count, submission.requests.size())
@@ -244,6 +274,8 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
                      .number(FactField::person, submission.person)
                      .text(FactField::address, submission.address)
                      .bytes());
+    for (const auto& [row, refusal] : refused)
+      refuse_row(batch, id, row, refusal, now, submission.trace);
     if (store_.commit(std::move(batch)).ok()) return id;
   }
 }
@@ -283,13 +315,7 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
       continue;
     }
     ++decisions.refused;
-    batch.put(tables::batch_rows, row_key(waiting.batch, decision.row),
-              encode_refused(decision.refusal->rule.text(), decision.refusal->detail));
-    batch.append(FactWriter(FactKind::row_refused, now, decisions.trace)
-                     .number(FactField::batch, waiting.batch)
-                     .number(FactField::row, decision.row)
-                     .text(FactField::rule, decision.refusal->rule.text())
-                     .bytes());
+    refuse_row(batch, waiting.batch, decision.row, *decision.refusal, now, decisions.trace);
   }
   acts.put(batch);
   decisions.decided += static_cast<std::uint32_t>(judged.size());

@@ -32,6 +32,11 @@ struct Party {
 
 using BatchId = std::uint64_t;
 
+struct RowRefusal {
+  std::uint32_t row = 0;
+  Refusal refusal;
+};
+
 struct Submission {
   Eui64 subscriber;
   std::vector<Bytes>
@@ -39,6 +44,8 @@ struct Submission {
   TraceId trace;
   PersonId person = 0;  // the officer who submits; needed where the party is under dual control
   std::string address = {};  // where from
+  std::vector<RowRefusal> unreadable =
+      {};  // rows that are refused already, in order (batch_file.h)
 };
 
 enum class RowState { waiting, authorised, refused, issued, published, held };
@@ -69,9 +76,10 @@ class RegistrationAuthority {
   Result<Party> party(Eui64 id) const;  // refuses ra-unknown-subscriber
   std::vector<Party> parties() const;
 
-  // Refuses ra-unknown-subscriber, ra-officer-required, ra-batch-empty, ra-batch-too-large,
-  // csr-too-large; nothing is kept then. The same requests from the same subscriber give the same
-  // batch again (safe to repeat after a lost answer).
+  // Refuses ra-unknown-subscriber, ra-officer-required, ra-batch-empty, ra-batch-too-large; nothing
+  // is kept then. A row that is too long (csr-too-large) or unreadable is refused and harms no
+  // other. The same requests from the same subscriber give the same batch again (safe to repeat
+  // after a lost answer).
   Result<BatchId> submit(const Submission& submission);
   // Decides up to `rows_max` waiting rows in order of submission. Returns how many.
   std::size_t decide(std::size_t rows_max);

@@ -1,5 +1,6 @@
 #include "smki/ra_service.h"
 
+#include "smki/batch_file.h"
 #include "smki/service_json.h"
 
 namespace wattseal::smki {
@@ -7,37 +8,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE REQUEST-----",
-                           kEnd = "-----END CERTIFICATE REQUEST-----";
-
-// Every PKCS#10 of a PEM bundle; text between the blocks is ignored.
-Result<std::vector<Bytes>> read_bundle(std::string_view text) {
-  std::vector<Bytes> requests;
-  std::size_t at = 0;
-  while ((at = text.find(kBegin, at)) != std::string_view::npos) {
-    const std::size_t body = at + kBegin.size();
-    const std::size_t end = text.find(kEnd, body);
-    const std::string where = "request " + std::to_string(requests.size());
-    if (end == std::string_view::npos)
-      return Refusal{"ra-service-bundle"_rule, "a request does not end", where};
-    std::optional<Bytes> der = from_base64(text.substr(body, end - body));
-    if (!der) return Refusal{"ra-service-bundle"_rule, "a request is not base64", where};
-    requests.push_back(std::move(*der));
-    if (requests.size() > limit("batch_rows_max"))
-      return Refusal{"ra-batch-too-large"_rule,
-                     "more than " + std::to_string(limit("batch_rows_max")) + " requests"};
-    at = end + kEnd.size();
-  }
-  return requests;
-}
-
-Result<Bytes> read_single(std::string_view body) {
-  if (body.find(kBegin) == std::string_view::npos) return to_bytes(as_bytes(body));
-  TRY_ASSIGN(std::vector<Bytes> requests, read_bundle(body));
-  if (requests.size() != 1)
-    return Refusal{"ra-service-bundle"_rule,
-                   std::to_string(requests.size()) + " requests where one is expected"};
-  return std::move(requests.front());
+std::string_view content_type(const http::Request& request) {
+  const std::string* const type = request.header("Content-Type");
+  return type ? std::string_view(*type) : std::string_view{};
 }
 
 json to_json(const BatchStatus& status) {
@@ -64,19 +37,28 @@ Result<Caller> identify(const SubscriberService& service, const http::Request& r
                    "X-Subscriber"};
   return caller;
 }
-Submission submission(const Caller& caller, std::vector<Bytes> requests, TraceId trace) {
-  return {*caller.subscriber, std::move(requests), trace, caller.person, caller.address};
+Submission submission(const Caller& caller, BatchFile file, TraceId trace) {
+  return {*caller.subscriber, std::move(file.requests), trace,
+          caller.person,      caller.address,           std::move(file.unreadable)};
+}
+
+// One request, in any form of a batch; a refused row is the refusal of the request.
+Result<BatchFile> read_single(const http::Request& request) {
+  TRY_ASSIGN(BatchFile file, read_batch_file(request.body, content_type(request)));
+  if (file.requests.size() != 1)
+    return Refusal{"ra-service-bundle"_rule,
+                   std::to_string(file.requests.size()) + " requests where one is expected"};
+  if (!file.unreadable.empty()) return file.unreadable.front().refusal;
+  return file;
 }
 
 http::Response single(const SubscriberService& service, const http::Request& request) {
   const Result<Caller> caller = identify(service, request);
   if (!caller.ok()) return refuse(caller.refusal(), request.trace);
-  Result<Bytes> der = read_single(request.body);
-  if (!der.ok()) return refuse(der.refusal(), request.trace);
-  std::vector<Bytes> requests;
-  requests.push_back(std::move(*der));
+  Result<BatchFile> file = read_single(request);
+  if (!file.ok()) return refuse(file.refusal(), request.trace);
   const Result<BatchId> batch =
-      service.authority.submit(submission(*caller, std::move(requests), request.trace));
+      service.authority.submit(submission(*caller, std::move(*file), request.trace));
   if (!batch.ok()) return refuse(batch.refusal(), request.trace);
   service.wake();
   if (!service.wait(*batch)) return json_answer(202, {{"batch", *batch}, {"state", "waiting"}});
@@ -100,10 +82,10 @@ http::Response single(const SubscriberService& service, const http::Request& req
 http::Response batched(const SubscriberService& service, const http::Request& request) {
   const Result<Caller> caller = identify(service, request);
   if (!caller.ok()) return refuse(caller.refusal(), request.trace);
-  Result<std::vector<Bytes>> requests = read_bundle(request.body);
-  if (!requests.ok()) return refuse(requests.refusal(), request.trace);
+  Result<BatchFile> file = read_batch_file(request.body, content_type(request));
+  if (!file.ok()) return refuse(file.refusal(), request.trace);
   const Result<BatchId> batch =
-      service.authority.submit(submission(*caller, std::move(*requests), request.trace));
+      service.authority.submit(submission(*caller, std::move(*file), request.trace));
   if (!batch.ok()) return refuse(batch.refusal(), request.trace);
   service.wake();
   return json_answer(202, {{"batch", *batch}});

@@ -1,10 +1,12 @@
 // The SMKI service interface over HTTP: single and batched signing requests (L4;
 // spec/smki.md 3.1-3.3).
-//   POST /api/v1/requests            one PKCS#10 (DER or PEM); answers when the certificate is
-//   published, or with the refusal POST /api/v1/batches             PEM bundle of 2 to 50,000
-//   PKCS#10; answers at once with the batch number GET  /api/v1/batches/{id}        counts GET
-//   /api/v1/batches/{id}/results?from=&max=   row by row
-// Rules: as ra.h and ra-subscriber-missing, ra-service-*.
+//   POST /api/v1/requests                     one PKCS#10 in any form of batch_file.h; answers when
+//                                             the certificate is published, or with the refusal
+//   POST /api/v1/batches                      a batch file (batch_file.h); answers at once with the
+//                                             batch number
+//   GET  /api/v1/batches/{id}                 counts
+//   GET  /api/v1/batches/{id}/results?from=&max=   row by row
+// Rules: as ra.h, batch_file.h and ra-subscriber-missing, ra-service-bundle.
 #pragma once
 #include "http/http.h"
 #include "smki/office_service.h"

@@ -139,7 +139,6 @@ TEST(RegistrationAuthority, BoundsSubmissionsAndRepeatsItsAnswer) {
   EXPECT_EQ(submit(kMaker, {}).refusal().rule, "ra-batch-empty"_rule);
   EXPECT_EQ(submit(kMaker, std::vector<Bytes>(50'001, request)).refusal().rule,
             "ra-batch-too-large"_rule);
-  EXPECT_EQ(submit(kMaker, {Bytes(4097)}).refusal().rule, "csr-too-large"_rule);
   EXPECT_EQ(submit(Eui64::from_number(1), {request}).refusal().rule, "ra-unknown-subscriber"_rule);
   EXPECT_EQ(rig.store->journal_head().next, facts) << "a refused submission leaves nothing";
   const BatchId batch = submit(kMaker, {request}).value();
@@ -147,6 +146,27 @@ TEST(RegistrationAuthority, BoundsSubmissionsAndRepeatsItsAnswer) {
   rig.settle();
   EXPECT_EQ(submit(kMaker, {request}).value(), batch);
   EXPECT_EQ(rig.authority.status(99).refusal().rule, "ra-unknown-batch"_rule);
+}
+
+TEST(RegistrationAuthority, RefusesUnreadableAndOverlongRowsAlone) {
+  Rig rig;
+  const Bytes good = rig.device_request(kDevice);
+  const Submission submission{kMaker,
+                              {Bytes(4097), good, Bytes(32)},
+                              rig.world.new_trace(),
+                              0,
+                              "",
+                              {{2, {"batch-row-text"_rule, "'what is this?'"}}}};
+  const BatchId batch = rig.authority.submit(submission).value();
+  EXPECT_EQ(rig.authority.submit(submission).value(), batch);
+  rig.settle();
+  const std::vector<RowResult> rows = rig.authority.results(batch, 0, 3);
+  EXPECT_EQ(rows[0].rule, "csr-too-large");
+  EXPECT_EQ(rows[1].state, RowState::published);
+  EXPECT_EQ(rows[2].rule, "batch-row-text");
+  EXPECT_TRUE(rig.authority.status(batch)->complete());
+  const BatchId none = rig.authority.submit({kMaker, {Bytes(4097)}, rig.world.new_trace()}).value();
+  EXPECT_TRUE(rig.authority.status(none)->complete()) << "a batch of refused rows alone";
 }
 
 TEST(RegistrationAuthority, DecidesLargeBatchesRowByRow) {

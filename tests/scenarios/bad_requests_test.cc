@@ -251,8 +251,10 @@ TEST_F(BadRequests, SubmissionsToTheSmkiAreBounded) {
   EXPECT_EQ(submit("00-00-00-00-00-00-00-01", block), "ra-unknown-subscriber");
   EXPECT_EQ(submit("zz", block), "eui-malformed");
   EXPECT_EQ(submit(kMaker.text(), many), "ra-batch-too-large");
-  EXPECT_EQ(submit(kMaker.text(), "no pem"), "ra-batch-empty");
-  EXPECT_EQ(submit(kMaker.text(), "-----BEGIN CERTIFICATE REQUEST-----\n!!"), "ra-service-bundle");
+  EXPECT_EQ(submit(kMaker.text(), "no batch"), "batch-format");
+  EXPECT_EQ(submit(kMaker.text(), "request\n"), "ra-batch-empty");
+  EXPECT_EQ(submit(kMaker.text(), "-----BEGIN CERTIFICATE REQUEST-----\n!!"), "")
+      << "a bad row does not refuse the batch";
 }
 
 }  // namespace
