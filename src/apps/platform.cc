@@ -5,6 +5,7 @@
 #include "apps/metrics.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "smki/log.h"
 
 namespace wattseal::apps {
 namespace {
@@ -134,12 +135,10 @@ struct Platform::State {
     return issued;
   }
   bool publish_step() {
-    if (repository.publish() == 0) {
-      announce();  // rows that were only refused complete a batch too
-      return false;
-    }
-    announce();
-    return true;
+    const bool published = repository.publish() > 0;
+    announce();  // rows that were only refused complete a batch too
+    log_signer->sign();
+    return published;
   }
   void announce() {
     { const std::lock_guard lock(progress_mutex); }
@@ -295,6 +294,7 @@ struct Platform::State {
   smki::OfficeService office_service;
   smki::SubscriberService service;
   std::unique_ptr<smki::CertificationAuthority> ca;
+  std::unique_ptr<smki::LogSigner> log_signer;
   std::unique_ptr<gateway::Gateway> gateway;
   std::mutex url_mutex;
   std::string wan_url;
@@ -338,6 +338,9 @@ Status Platform::start_smki() {
   TRY_ASSIGN(state.ca,
              smki::CertificationAuthority::open(state.world, *state.store, *state.keys,
                                                 state.workers, state.options.environment));
+  TRY_ASSIGN(crypto::KeyHandle log_key, crypto::find_or_generate(*state.keys, "log.checkpoint"));
+  state.log_signer = std::make_unique<smki::LogSigner>(
+      state.world, *state.store, state.options.log_origin, std::move(log_key));
   state.publish_pump = std::make_unique<Pump>(
       "publish", [&state] { return state.publish_step(); }, kIdle);
   state.issue_pump = std::make_unique<Pump>(
@@ -349,6 +352,7 @@ Status Platform::start_smki() {
   smki::add_subscriber_routes(smki_router, state.service);
   smki::add_office_routes(smki_router, state.office_service);
   smki::add_repository_routes(repository_router, state.repository);
+  smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
   state.smki_server = state.serve("smki", std::move(smki_router), state.options.smki_port);
   state.repository_server =
       state.serve("repository", std::move(repository_router), state.options.repository_port);

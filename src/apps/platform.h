@@ -24,7 +24,8 @@ struct PlatformOptions {
   std::string pin = "123456";                       // of the token
   Environment environment = Environment::test;
   std::uint16_t smki_port = 0, repository_port = 0, gateway_port = 0;  // 0: any free one
-  std::string wan_url;                // where devices are; settable later
+  std::string wan_url;                             // where devices are; settable later
+  std::string log_origin = "wattseal.local/smki";  // names the public log and its key
   std::optional<http::Tls> tls = {};  // of all servers; without: plain HTTP on loopback
 };
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/fault.h"
+#include "smki/log.h"
 #include "smki/records.h"
 
 namespace wattseal::smki {
@@ -133,14 +134,15 @@ struct Found {
 };
 
 // At most kCertificatesPerStep issue facts from journal sequence `from` on; `next` is where to look
-// afterwards.
+// afterwards. What is public goes into the log in the same order.
 std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t from,
-                                std::uint64_t& next) {
+                                std::uint64_t& next, LogAppender& log) {
   std::vector<Found> found;
   next = from;
   reader.journal(from, [&](const storage::JournalEntry& entry) {
     next = entry.sequence + 1;
     const Result<FactView> fact = FactView::read(entry.fact);
+    if (fact.ok()) log.see(entry.sequence, *fact);
     if (fact.ok() && fact->kind() == FactKind::certificate_issued) {
       Result<x509::Certificate> certificate =
           x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
@@ -148,7 +150,7 @@ std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t fro
       found.push_back(
           {entry.sequence, fact->trace(), fact->number(FactField::batch), std::move(*certificate)});
     }
-    return found.size() < kCertificatesPerStep;
+    return log.added() < kCertificatesPerStep;
   });
   return found;
 }
@@ -166,14 +168,34 @@ void index(storage::Batch& batch, const Found& found) {
 
 Repository::Repository(const World& world, storage::Store& store) : world_(world), store_(store) {}
 
+// The log of a store that published before there was one.
+void Repository::catch_up(std::uint64_t cursor) {
+  LogAppender log(store_);
+  std::uint64_t next = log_head(store_).next;
+  store_.journal(next, [&](const storage::JournalEntry& entry) {
+    if (entry.sequence >= cursor || log.added() >= kCertificatesPerStep) return false;
+    next = entry.sequence + 1;
+    const Result<FactView> fact = FactView::read(entry.fact);
+    if (fact.ok()) log.see(entry.sequence, *fact);
+    return true;
+  });
+  storage::Batch batch;
+  log.put(batch, next);
+  if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+}
+
 std::size_t Repository::publish() {
-  const std::uint64_t from = std::max(scanned_, read_count(store_, tables::meta, kCursor));
+  const std::uint64_t cursor = read_count(store_, tables::meta, kCursor);
+  while (log_head(store_).next < cursor) catch_up(cursor);
+  LogAppender log(store_);
+  const std::uint64_t from = std::max(scanned_, cursor);
   std::uint64_t next = from;
-  const std::vector<Found> found = issued_since(store_, from, next);
+  const std::vector<Found> found = issued_since(store_, from, next, log);
   scanned_ = next;
-  if (found.empty()) return 0;
+  if (log.added() == 0) return 0;
   storage::Batch batch;
   batch.put(tables::meta, kCursor, encode_count(next));
+  log.put(batch, next);
   std::map<std::uint64_t, std::uint64_t> per_batch;
   Bytes serials;
   for (const Found& one : found) {
@@ -186,12 +208,14 @@ std::size_t Repository::publish() {
     batch.put(tables::batches, key, encode_count(read_count(store_, tables::batches, key) + more));
   }
   batch.put(tables::meta, kCount, encode_count(count() + found.size()));
-  batch.append(FactWriter(FactKind::certificate_published, world_.now(), found.front().trace)
-                   .number(FactField::count, found.size())
-                   .octets(FactField::serial, serials)
-                   .bytes());
+  if (!found.empty()) {
+    batch.append(FactWriter(FactKind::certificate_published, world_.now(), found.front().trace)
+                     .number(FactField::count, found.size())
+                     .octets(FactField::serial, serials)
+                     .bytes());
+  }
   if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
-  return found.size();
+  return log.added();
 }
 
 Result<PublishedCertificate> Repository::by_serial(const CertificateSerial& serial) const {

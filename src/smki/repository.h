@@ -37,7 +37,8 @@ class Repository {
  public:
   Repository(const World& world, storage::Store& store);
 
-  // Publishes one chunk of issued certificates; returns how many, 0 when none waits.
+  // Publishes one chunk of what the authorities issued: certificates with their indexes, and the
+  // public log with revocations and lists too. Returns how many entries, 0 when none waits.
   std::size_t publish();
 
   Result<PublishedCertificate> by_serial(
@@ -57,6 +58,7 @@ class Repository {
   std::uint64_t count() const;         // certificates published
 
  private:
+  void catch_up(std::uint64_t cursor);
   const World& world_;
   storage::Store& store_;
   std::uint64_t scanned_ = 1;  // journal entries below it hold nothing left to publish

@@ -154,6 +154,8 @@ Result<Bytes> rebuild_list(const storage::Reader& reader, const Authority& issue
     return true;
   });
   if (!state) return Refusal{"repository-not-found"_rule, "the journal has no list of this issuer"};
+  if (state->entries > entries.size())
+    return Refusal{"log-entry"_rule, "a list counts more revocations than stand before it"};
   entries.resize(state->entries);
   std::ranges::sort(entries, by_serial);
   return x509::assemble_certificate(x509::encode_tbs_crl(to_be_signed(issuer, *state, entries)),

@@ -56,5 +56,11 @@ inline constexpr Table counters{37,
 inline constexpr Table user_endpoints{38,
                                       "user_endpoints"};  // user EUI -> URL of its response service
 inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
+// Trust: the public log of certificates and lists
+inline constexpr Table log_tiles{
+    50, "log_tiles"};  // level(1) index(8) -> hashes of the tile, 32 octets each
+inline constexpr Table log_bundles{
+    51, "log_bundles"};  // bundle(8) -> journal sequences of its entries, 8 octets each
+inline constexpr Table log_state{52, "log_state"};  // named values: size, checkpoint, mirror
 
 }  // namespace wattseal::tables

@@ -46,6 +46,11 @@ void add_platform_options(CLI::App& command, PlatformOptions& options, bool port
   command.add_option("--pin", options.pin, "PIN of the PKCS#11 token")->envname("WATTSEAL_PIN");
   if (!ports) return;
   command
+      .add_option("--log-origin", options.log_origin,
+                  "Name of the public certificate log and of its key, as host/path")
+      ->envname("WATTSEAL_LOG_ORIGIN")
+      ->capture_default_str();
+  command
       .add_option("--gateway-port", options.gateway_port, "Port of the gateway; 0: any free one")
       ->envname("WATTSEAL_GATEWAY_PORT")
       ->capture_default_str();
