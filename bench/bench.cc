@@ -66,6 +66,7 @@ struct Row {
 constexpr Row kRows[] = {{"issue_batch", issue_batch},
                          {"issue_single_https", issue_single_https},
                          {"repository_lookup", repository_lookup},
+                         {"crl_million", crl_million},
                          {"gateway_noncritical", gateway_noncritical},
                          {"gateway_critical", gateway_critical},
                          {"parse", parse}};

@@ -41,6 +41,7 @@ void issue_single_https(const Bench& bench, Results& results);
 void repository_lookup(const Bench& bench, Results& results);
 void gateway_noncritical(const Bench& bench, Results& results);
 void gateway_critical(const Bench& bench, Results& results);
+void crl_million(const Bench& bench, Results& results);
 void parse(const Bench& bench, Results& results);
 
 }  // namespace wattseal::bench

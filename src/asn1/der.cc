@@ -219,20 +219,35 @@ void Writer::bit_string(BytesView octets, unsigned unused_bits) {
   end(start);
 }
 
+namespace {
+
+// YYMMDDhhmmssZ. Lists have millions of them, so the digits are not printed by a format.
+std::array<char, 13> short_time(const CivilTime& c) {
+  std::array<char, 13> text{};
+  std::size_t at = 0;
+  for (const int pair : {c.year % 100, c.month, c.day, c.hour, c.minute, c.second}) {
+    text[at++] = static_cast<char>('0' + pair / 10);
+    text[at++] = static_cast<char>('0' + pair % 10);
+  }
+  text[at] = 'Z';
+  return text;
+}
+
+}  // namespace
+
 void Writer::x509_time(UtcTime time) {
   const CivilTime c = time.civil();
   if (c.year < 1950 || c.year >= 2050) return generalized_time(time);
-  char content[16];
-  std::snprintf(content, sizeof content, "%02d%02d%02d%02d%02d%02dZ", c.year % 100, c.month, c.day,
-                c.hour, c.minute, c.second);
-  text(kUtcTime, content);
+  const std::array<char, 13> content = short_time(c);
+  text(kUtcTime, {content.data(), content.size()});
 }
 
 void Writer::generalized_time(UtcTime time) {
   const CivilTime c = time.civil();
-  char content[24];
-  std::snprintf(content, sizeof content, "%04d%02d%02d%02d%02d%02dZ", c.year, c.month, c.day,
-                c.hour, c.minute, c.second);
+  const std::array<char, 13> rest = short_time(c);
+  const int century = c.year / 100;
+  std::string content{static_cast<char>('0' + century / 10), static_cast<char>('0' + century % 10)};
+  content.append(rest.data(), rest.size());
   text(kGeneralizedTime, content);
 }
 

@@ -44,14 +44,14 @@ UtcTime next_update(const CertificateProfile& issuer, UtcTime now) {
 }
 
 x509::TbsCrl to_be_signed(const Authority& issuer, const ListState& state,
-                          const std::vector<x509::RevokedEntry>& entries) {
+                          std::vector<x509::RevokedEntry> entries) {
   x509::TbsCrl tbs;
   tbs.issuer = issuer.certificate.subject;
   tbs.this_update = state.this_update;
   tbs.next_update = state.next_update;
   tbs.authority_key_id = issuer.certificate.subject_key_id.value();
   tbs.number = state.number;
-  tbs.entries = entries;
+  tbs.entries = std::move(entries);
   return tbs;
 }
 
@@ -107,7 +107,9 @@ void RevocationBook::put_list(storage::Batch& batch, const storage::Reader& read
   state.entries = next_.size();
   state.this_update = now;
   state.next_update = next_update(*issuer.profile, now);
-  const Bytes tbs = x509::encode_tbs_crl(to_be_signed(issuer, state, next_));
+  x509::TbsCrl list = to_be_signed(issuer, state, std::move(next_));
+  const Bytes tbs = x509::encode_tbs_crl(list);
+  next_ = std::move(list.entries);  // a million of them are lent, not copied
   const crypto::Digest digest = crypto::sha256(tbs);
   const crypto::Signature signature = key.sign(digest);
 
@@ -158,7 +160,7 @@ Result<Bytes> rebuild_list(const storage::Reader& reader, const Authority& issue
     return Refusal{"log-entry"_rule, "a list counts more revocations than stand before it"};
   entries.resize(state->entries);
   std::ranges::sort(entries, by_serial);
-  return x509::assemble_certificate(x509::encode_tbs_crl(to_be_signed(issuer, *state, entries)),
+  return x509::assemble_certificate(x509::encode_tbs_crl(to_be_signed(issuer, *state, std::move(entries))),
                                     signature);
 }
 
