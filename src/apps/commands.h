@@ -3,6 +3,7 @@
 // refused or found wanting, 2 used wrongly, 3 the machine failed.
 #pragma once
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 
@@ -19,7 +20,9 @@ struct Context {
   bool json = false;                   // --json: data as JSON on standard output
   std::function<void()> hold_end;      // a command that waits calls this before it makes threads
   std::function<void()> wait_for_end;  // until SIGINT or SIGTERM
-  std::function<int()> chosen;         // set by the parser: what to run
+  // Waits so long, or until SIGINT or SIGTERM: then it returns true.
+  std::function<bool(std::chrono::seconds)> end_within;
+  std::function<int()> chosen;  // set by the parser: what to run
 };
 
 void add_demo(CLI::App& app, Context& context);

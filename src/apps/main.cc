@@ -31,11 +31,17 @@ void wait_for_end() {
   sigwait(&signals, &number);
 }
 
+bool end_within(std::chrono::seconds time) {
+  const sigset_t signals = end_signals();
+  const timespec most{static_cast<std::time_t>(time.count()), 0};
+  return sigtimedwait(&signals, nullptr, &most) > 0;
+}
+
 int run(int count, char** words) {
   const std::unique_ptr<Clock> clock = system_clock();
   const std::unique_ptr<Random> random = system_random();
   const World world{*clock, *random};
-  Context context{world, false, hold_end, wait_for_end, {}};
+  Context context{world, false, hold_end, wait_for_end, end_within, {}};
 
   CLI::App app(
       "Wattseal: the trust and messaging platform of Great Britain's smart metering, on one "

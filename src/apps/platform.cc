@@ -274,8 +274,8 @@ struct Platform::State {
          {&gateway_server, &smki_server, &repository_server}) {
       if (*server) (*server)->stop();
     }
-    for (std::unique_ptr<Pump>* pump :
-         {&command_pump, &response_pump, &expiry_pump, &decide_pump, &issue_pump, &publish_pump}) {
+    for (std::unique_ptr<Pump>* pump : {&command_pump, &response_pump, &expiry_pump, &decide_pump,
+                                        &issue_pump, &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
     }
   }
@@ -295,6 +295,7 @@ struct Platform::State {
   smki::SubscriberService service;
   std::unique_ptr<smki::CertificationAuthority> ca;
   std::unique_ptr<smki::LogSigner> log_signer;
+  std::unique_ptr<JournalSigner> journal_signer;
   std::unique_ptr<gateway::Gateway> gateway;
   std::mutex url_mutex;
   std::string wan_url;
@@ -304,7 +305,7 @@ struct Platform::State {
   std::mutex progress_mutex;
   std::condition_variable progress;
   std::unique_ptr<Pump> decide_pump, issue_pump, publish_pump, command_pump, response_pump,
-      expiry_pump;
+      expiry_pump, checkpoint_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
 
@@ -333,6 +334,17 @@ Result<smki::CeremonyReport> Platform::run_ceremony() {
   return report;
 }
 
+Result<JournalSigner*> Platform::journal_signer() {
+  State& state = *state_;
+  if (!state.journal_signer) {
+    TRY_ASSIGN(crypto::KeyHandle key,
+               crypto::find_or_generate(*state.keys, std::string(kJournalKeyLabel)));
+    state.journal_signer = std::make_unique<JournalSigner>(
+        state.world, *state.store, std::move(key), state.options.checkpoint);
+  }
+  return state.journal_signer.get();
+}
+
 Status Platform::start_smki() {
   State& state = *state_;
   TRY_ASSIGN(state.ca,
@@ -341,6 +353,10 @@ Status Platform::start_smki() {
   TRY_ASSIGN(crypto::KeyHandle log_key, crypto::find_or_generate(*state.keys, "log.checkpoint"));
   state.log_signer = std::make_unique<smki::LogSigner>(
       state.world, *state.store, state.options.log_origin, std::move(log_key));
+  TRY_ASSIGN(JournalSigner* const journal, journal_signer());
+  state.checkpoint_pump = std::make_unique<Pump>(
+      "checkpoint", [journal] { return journal->sign_when_due(); },
+      std::chrono::milliseconds(1000));
   state.publish_pump = std::make_unique<Pump>(
       "publish", [&state] { return state.publish_step(); }, kIdle);
   state.issue_pump = std::make_unique<Pump>(

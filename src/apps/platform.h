@@ -5,6 +5,7 @@
 #pragma once
 #include <filesystem>
 
+#include "apps/checkpoints.h"
 #include "base/pump.h"
 #include "gateway/gateway.h"
 #include "smki/ca.h"
@@ -26,7 +27,8 @@ struct PlatformOptions {
   std::uint16_t smki_port = 0, repository_port = 0, gateway_port = 0;  // 0: any free one
   std::string wan_url;                             // where devices are; settable later
   std::string log_origin = "wattseal.local/smki";  // names the public log and its key
-  std::optional<http::Tls> tls = {};  // of all servers; without: plain HTTP on loopback
+  std::filesystem::path checkpoint = {};  // the journal's newest checkpoint is written there, too
+  std::optional<http::Tls> tls = {};      // of all servers; without: plain HTTP on loopback
 };
 
 // Identities of the DCC's own roles. The range is allotted to the party "dcc".
@@ -66,6 +68,8 @@ class Platform {
   gateway::Inventory& inventory();
   gateway::Gateway& gateway();
   Workers& workers();
+  // Signs checkpoints of the journal; start_smki() does so in the background.
+  Result<JournalSigner*> journal_signer();
   // Certificates of the DCC's own roles, as published.
   Result<smki::PublishedCertificate> dcc_certificate(Eui64 identity, KeyUse use,
                                                      RemotePartyRole role) const;

@@ -44,6 +44,7 @@ enum class FactKind : std::uint16_t {
   request_ended = 38,
   response_delivered = 39,
   request_timed_out = 40,
+  journal_checkpoint_signed = 80,
 };
 
 enum class FactField : std::uint8_t {
@@ -103,6 +104,9 @@ enum class FactField : std::uint8_t {
   batch_digest = 64,
   effective_until = 65,  // unix seconds
   signature = 66,        // r and s
+  journal_size = 100,
+  journal_chain = 101,
+  note = 102,  // signed note
 };
 
 class FactWriter {

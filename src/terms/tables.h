@@ -56,11 +56,13 @@ inline constexpr Table counters{37,
 inline constexpr Table user_endpoints{38,
                                       "user_endpoints"};  // user EUI -> URL of its response service
 inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
-// Trust: the public log of certificates and lists
+// Trust: the public log of certificates and lists, signed checkpoints of the journal
 inline constexpr Table log_tiles{
     50, "log_tiles"};  // level(1) index(8) -> hashes of the tile, 32 octets each
 inline constexpr Table log_bundles{
     51, "log_bundles"};  // bundle(8) -> journal sequences of its entries, 8 octets each
 inline constexpr Table log_state{52, "log_state"};  // named values: size, checkpoint, mirror
+inline constexpr Table journal_checkpoints{
+    53, "journal_checkpoints"};  // facts under it(8) -> signed note
 
 }  // namespace wattseal::tables

@@ -1,10 +1,12 @@
-// audit verify | show
+// audit verify | checkpoint | show
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "apps/audit.h"
+#include "apps/checkpoints.h"
 #include "apps/commands.h"
+#include "apps/options.h"
 #include "base/fault.h"
 #include "storage/store.h"
 #include "terms/facts.h"
@@ -15,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 struct Given {
-  std::string data = "wattseal-data", kind, trace;
+  std::string data = "wattseal-data", kind, trace, checkpoint, key;
   std::uint64_t from = 1, most = 50;
 };
 
@@ -34,26 +36,75 @@ Result<std::unique_ptr<storage::Store>> open(const Given& given) {
   return storage::open_rocksdb_store(folder);
 }
 
+// The checkpoints in the journal and the one from outside, by the key that is given or named.
+Result<CheckpointReport> compare(const Given& given, const storage::Reader& store) {
+  std::optional<tlog::Verifier> trusted;
+  std::optional<std::string> outside;
+  if (!given.key.empty()) {
+    const bool file = std::filesystem::exists(given.key);
+    TRY_ASSIGN(trusted, tlog::Verifier::parse(file ? read_input(given.key) : given.key));
+  }
+  if (!given.checkpoint.empty()) outside = read_input(given.checkpoint);
+  return check_checkpoints(store, trusted, outside);
+}
+
+void print_checkpoints(const CheckpointReport& report, std::uint64_t facts) {
+  if (!report.key) {
+    fmt::print(
+        "No checkpoint was ever signed: a change whose author computed the chain again would "
+        "not be seen.\n");
+    return;
+  }
+  fmt::print("{} signed checkpoints agree; {} facts are under the last, {} after it.\n",
+             report.checkpoints, report.covered, facts - report.covered);
+  if (!report.key_given)
+    fmt::print(
+        "They were checked with the key that the store itself names; --key makes that proof:"
+        "\n{}\n",
+        report.key->text());
+}
+
 int verify(const Context& context, const Given& given) {
   const Result<std::unique_ptr<storage::Store>> store = open(given);
   if (!store.ok()) return refuse(context, store.refusal());
   const Result<AuditReport> report = audit(**store);
   if (!report.ok()) return refuse(context, report.refusal());
+  const Result<CheckpointReport> checkpoints = compare(given, **store);
+  if (!checkpoints.ok()) return refuse(context, checkpoints.refusal());
   if (context.json) {
     print_json({{"entries", report->head.next - 1},
                 {"chain", to_hex(report->head.chain)},
+                {"checkpoints", checkpoints->checkpoints},
+                {"entries_signed", checkpoints->covered},
+                {"key", checkpoints->key ? json(checkpoints->key->text()) : json()},
+                {"key_given", checkpoints->key_given},
                 {"certificates_published", report->certificates_published},
                 {"requests_accepted", report->requests_accepted},
                 {"requests_ended", report->requests_ended},
                 {"requests_waiting", report->requests_waiting()}});
-  } else {
-    fmt::print(
-        "The chain of {} facts holds; its head is {}.\n{} certificates were published, each after "
-        "its intent and its issue.\n"
-        "{} requests were accepted, {} ended once, {} wait.\n",
-        report->head.next - 1, to_hex(report->head.chain), report->certificates_published,
-        report->requests_accepted, report->requests_ended, report->requests_waiting());
+    return kDone;
   }
+  fmt::print(
+      "The chain of {} facts holds; its head is {}.\n{} certificates were published, each after "
+      "its intent and its issue.\n"
+      "{} requests were accepted, {} ended once, {} wait.\n",
+      report->head.next - 1, to_hex(report->head.chain), report->certificates_published,
+      report->requests_accepted, report->requests_ended, report->requests_waiting());
+  print_checkpoints(*checkpoints, report->head.next - 1);
+  return kDone;
+}
+
+int checkpoint(const Context& context, const PlatformOptions& options, const std::string& key_to) {
+  const Result<std::unique_ptr<Platform>> platform = Platform::create(context.world, options);
+  if (!platform.ok()) return refuse(context, platform.refusal());
+  const Result<JournalSigner*> signer = (*platform)->journal_signer();
+  if (!signer.ok()) return refuse(context, signer.refusal());
+  const std::string note = (*signer)->sign(), key = (*signer)->verifier().text();
+  if (!key_to.empty()) write_output(key_to, key + "\n");
+  if (context.json)
+    print_json({{"note", note}, {"key", key}});
+  else
+    fmt::print("{}\nVerifier key: {}\n", note, key);
   return kDone;
 }
 
@@ -91,6 +142,27 @@ int show(const Context& context, const Given& given) {
   return kDone;
 }
 
+void add_checkpoint(CLI::App& audit, Context& context) {
+  struct Wanted {
+    PlatformOptions options;
+    std::string key_to;
+  };
+  const std::shared_ptr<Wanted> wanted = std::make_shared<Wanted>();
+  wanted->options.data = "wattseal-data";
+  CLI::App* const command = audit.add_subcommand(
+      "checkpoint", "Sign a checkpoint of the journal as it is now, and print it and its key");
+  add_platform_options(*command, wanted->options, false);
+  command->add_option("--to", wanted->options.checkpoint, "File that gets the checkpoint, too");
+  command->add_option("--key-to", wanted->key_to, "File that gets the verifier key");
+  command->footer(examples(
+      {"wattseal audit checkpoint --data wattseal-data --to journal.note --key-to journal.key"}));
+  command->callback([wanted, &context] {
+    context.chosen = [wanted, &context] {
+      return checkpoint(context, wanted->options, wanted->key_to);
+    };
+  });
+}
+
 }  // namespace
 
 void add_audit(CLI::App& app, Context& context) {
@@ -100,13 +172,23 @@ void add_audit(CLI::App& app, Context& context) {
   audit->require_subcommand(1);
   CLI::App* const verify_command =
       audit->add_subcommand("verify",
-                            "Recompute the journal's chain; check that every certificate has its "
-                            "intent and issue and that requests ended once");
+                            "Recompute the journal's chain and compare it with the signed "
+                            "checkpoints; check that every certificate has its intent and issue "
+                            "and that requests ended once");
   add_data(*verify_command, *given);
-  verify_command->footer(examples({"wattseal audit verify --data wattseal-data"}));
+  verify_command
+      ->add_option("--checkpoint", given->checkpoint,
+                   "File with a signed checkpoint that was kept outside the store")
+      ->check(CLI::ExistingFile);
+  verify_command->add_option("--key", given->key,
+                             "Verifier key of the checkpoints, or a file with it");
+  verify_command->footer(
+      examples({"wattseal audit verify --data wattseal-data",
+                "wattseal audit verify --data copy --checkpoint journal.note --key journal.key"}));
   verify_command->callback([given, &context] {
     context.chosen = [given, &context] { return verify(context, *given); };
   });
+  add_checkpoint(*audit, context);
   CLI::App* const show_command = audit->add_subcommand("show", "Print facts");
   add_data(*show_command, *given);
   show_command->add_option("--from", given->from, "First sequence number")->capture_default_str();

@@ -46,6 +46,10 @@ void add_platform_options(CLI::App& command, PlatformOptions& options, bool port
   command.add_option("--pin", options.pin, "PIN of the PKCS#11 token")->envname("WATTSEAL_PIN");
   if (!ports) return;
   command
+      .add_option("--checkpoint", options.checkpoint,
+                  "File outside the data folder that gets the journal's newest signed checkpoint")
+      ->envname("WATTSEAL_CHECKPOINT");
+  command
       .add_option("--log-origin", options.log_origin,
                   "Name of the public certificate log and of its key, as host/path")
       ->envname("WATTSEAL_LOG_ORIGIN")

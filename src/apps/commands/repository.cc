@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
+#include "apps/mirror_copy.h"
 #include "http/http.h"
 #include "x509/x509.h"
 
@@ -12,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 struct Given {
-  std::string url = "http://127.0.0.1:8083", device, organisation, serial, latest, role;
+  std::string url = "http://127.0.0.1:8083", device, organisation, serial, latest, role, mirror;
   bool pem = false;
 };
 
@@ -27,9 +28,24 @@ void print_one(const json& found, bool pem) {
              found.value("not_after", ""));
 }
 
+// Over the network, or in a mirror; an answer of a mirror says how old it is.
+Result<http::Response> send(const Context& context, const Given& given,
+                            const http::Request& request) {
+  if (given.mirror.empty()) {
+    TRY_ASSIGN(const std::unique_ptr<http::Client> client, http::Client::open(given.url));
+    return client->send(request);
+  }
+  TRY_ASSIGN(MirrorAnswer answer, ask_mirror(context.world, given.mirror, request));
+  json body = json::parse(answer.response.body, nullptr, false);
+  if (body.is_object()) {
+    body["mirror"] = staleness_json(answer.copy, context.world.now());
+    answer.response.body = body.dump();
+  }
+  if (!context.json) fmt::print(stderr, "{}\n", staleness(answer.copy, context.world.now()));
+  return answer.response;
+}
+
 int look_up(const Context& context, const Given& given) {
-  Result<std::unique_ptr<http::Client>> client = http::Client::open(given.url);
-  if (!client.ok()) return refuse(context, client.refusal());
   http::Request request;
   request.method = "GET";
   request.path =
@@ -41,7 +57,9 @@ int look_up(const Context& context, const Given& given) {
   ask("organisation", given.organisation);
   ask("latest", given.latest);
   ask("role", given.role);
-  const http::Response response = (*client)->send(request);
+  const Result<http::Response> asked = send(context, given, request);
+  if (!asked.ok()) return refuse(context, asked.refusal());
+  const http::Response& response = *asked;
   const json body = json::parse(response.body, nullptr, false);
   if (response.status != 200 || !body.is_object()) {
     fmt::print(stderr, "{}\n", body.is_object() ? body.dump(2) : response.body);
@@ -70,7 +88,11 @@ void add_repository(CLI::App& app, Context& context) {
   what->add_option("--device", given->device, "EUI-64 of a device");
   what->add_option("--organisation", given->organisation, "EUI-64 of an organisation");
   what->add_option("--serial", given->serial, "Serial number, hexadecimal");
-  what->require_option(1);
+  what->require_option(0, 1);
+  repository->add_option("--mirror", given->mirror,
+                         "Folder of a copy that wattseal repository mirror keeps: ask it, nobody "
+                         "else");
+  add_mirror(*repository, context);
   repository->add_option("--latest", given->latest, "Only the latest of this use")
       ->check(CLI::IsMember({"DS", "KA"}));
   repository->add_option("--role", given->role,
@@ -80,8 +102,12 @@ void add_repository(CLI::App& app, Context& context) {
   repository->footer(
       examples({"wattseal repository --device 00-57-53-00-00-00-00-00",
                 "wattseal repository --device EUI --latest KA --pem",
-                "wattseal repository --organisation EUI --latest DS --role 02 --json"}));
-  repository->callback([given, &context] {
+                "wattseal repository --organisation EUI --latest DS --role 02 --json",
+                "wattseal repository --mirror copy --device EUI"}));
+  repository->callback([given, repository, what, &context] {
+    if (!repository->get_subcommands().empty()) return;  // it has its own
+    if (what->count_all() == 0)
+      throw CLI::RequiredError("one of --device, --organisation and --serial");
     context.chosen = [given, &context] { return look_up(context, *given); };
   });
 }
