@@ -16,7 +16,7 @@ std::string read_input(const std::string& file) {
   if (file == "-")
     return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
   std::ifstream in(file, std::ios::binary);
-  if (!in) throw Fault("cannot read " + file);
+  if (!in) throw UnreadableInput("cannot read " + file);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 

@@ -37,7 +37,11 @@ void add_audit(CLI::App& app, Context& context);
 void add_conformance(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 
-// Reads a file, or standard input for "-". Throws Fault when it cannot.
+// A file that was named and cannot be read: the command is used wrongly.
+struct UnreadableInput : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+// Reads a file, or standard input for "-". Throws UnreadableInput when it cannot.
 std::string read_input(const std::string& file);
 void write_output(const std::string& file, std::string_view content);  // "-": standard output
 // Octets of a message given as raw octets, hexadecimal or base64 text.

@@ -52,7 +52,29 @@ http::Handler Metrics::timed(const std::string& service, http::Handler handler) 
   };
 }
 
-http::Response Metrics::scrape() const {
+namespace {
+
+// The counters' family names without _total, and an end that proves the answer whole.
+std::string open_metrics(const std::string& text) {
+  std::string out;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    std::string line = text.substr(at, end - at);
+    at = end + 1;
+    if (line.starts_with("# HELP ") || line.starts_with("# TYPE ")) {
+      const std::size_t space = line.find(' ', 7);
+      if (space != std::string::npos && line.substr(0, space).ends_with("_total"))
+        line.erase(space - 6, 6);
+    }
+    out += line + "\n";
+  }
+  return out + "# EOF\n";
+}
+
+}  // namespace
+
+http::Response Metrics::scrape(const http::Request& request) const {
   std::vector<prometheus::MetricFamily> families = state_->registry.Collect();
   for (const State::Asked& one : state_->asked) {
     prometheus::MetricFamily family;
@@ -69,9 +91,17 @@ http::Response Metrics::scrape() const {
     family.metric.push_back(metric);
     families.push_back(std::move(family));
   }
+  std::string text = prometheus::TextSerializer().Serialize(families);
+  // Who accepts only the older form gets it.
+  const std::string* const accepts = request.header("Accept");
+  if (accepts && accepts->find("openmetrics") == std::string::npos &&
+      accepts->find("*/*") == std::string::npos)
+    return {.status = 200,
+            .content_type = "text/plain; version=0.0.4; charset=utf-8",
+            .body = std::move(text)};
   return {.status = 200,
-          .content_type = "text/plain; version=0.0.4; charset=utf-8",
-          .body = prometheus::TextSerializer().Serialize(families)};
+          .content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+          .body = open_metrics(text)};
 }
 
 }  // namespace wattseal::apps

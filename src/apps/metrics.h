@@ -1,4 +1,4 @@
-// Metrics in the exposition format that Prometheus and OpenMetrics scrapers read: one family for
+// Metrics as OpenMetrics and Prometheus scrapers read them: one family for
 // HTTP, and gauges that are asked at scrape time. Thread-safe.
 #pragma once
 #include <functional>
@@ -15,7 +15,8 @@ class Metrics {
   void observe(const std::string& name, const std::string& help, std::function<double()> value);
   // The handler with its requests counted and timed under the label `service`.
   http::Handler timed(const std::string& service, http::Handler handler);
-  http::Response scrape() const;  // GET /metrics
+  // GET /metrics: OpenMetrics 1.0, or the older text form for who accepts only that.
+  http::Response scrape(const http::Request& request) const;
 
  private:
   struct State;

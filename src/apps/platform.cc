@@ -18,7 +18,10 @@ constexpr unsigned kServiceThreads =
 
 Result<std::unique_ptr<crypto::KeyStore>> open_keys(const World& world,
                                                     const PlatformOptions& options) {
-  if (options.key_store == "memory" || options.data.empty()) return crypto::memory_key_store();
+  if (options.key_store == "memory" && !options.data.empty())
+    return Refusal{"apps-keys-memory"_rule, "--data names a folder that outlives the process",
+                   "keys"};
+  if (options.data.empty()) return crypto::memory_key_store();
   if (options.key_store == "pkcs11" || options.key_store == "auto") {
     const Result<crypto::Pkcs11Options> token =
         crypto::create_softhsm_token(options.data / "softhsm", "wattseal", options.pin);
@@ -201,7 +204,8 @@ struct Platform::State {
   // ---- servers
 
   void add_common_routes(http::Router& router) {
-    router.on("GET", "/metrics", [this](const http::Request&) { return metrics.scrape(); });
+    router.on("GET", "/metrics",
+              [this](const http::Request& request) { return metrics.scrape(request); });
     router.on("GET", "/health/live", [](const http::Request&) { return health("live"); });
     router.on("GET", "/health/ready", [this](const http::Request&) {
       return stopping ? http::Response{.status = 503, .body = "stopping\n"} : health("ready");

@@ -122,6 +122,10 @@ http::Response Street::receive(const http::Request& request) {
     const std::lock_guard lock(found->second->mutex);
     answers = found->second->device->receive(as_bytes(request.body));
   }
+  log::info("device_received", {{"device", found->first.text()},
+                                {"octets", std::to_string(request.body.size())},
+                                {"answers", std::to_string(answers.size())},
+                                {"trace", request.trace.text()}});
   {
     const std::lock_guard lock(mutex_);
     for (Bytes& answer : answers) waiting_.push_back({std::move(answer), request.trace});

@@ -7,6 +7,7 @@
 // on_device_message() from any; one thread each calls the three steps. Rules: gateway-*, access-*,
 // duis-*, dsig-*, xml-*, gbcs-*. Sources: DESIGN request flow; spec/gbcs-duis.md 1.11, 3.
 #pragma once
+#include <chrono>
 #include <functional>
 
 #include "crypto/keys.h"
@@ -43,6 +44,10 @@ class Gateway {
   // One signed DUIS document in, one signed DUIS document out. HTTP status 200 with the response
   // code inside, as DUIS has it; 400 only when the body is no DUIS document at all.
   http::Response serve(ServiceUrl url, const http::Request& request);
+
+  // How long a device may take to answer requests that are accepted from now on; limit
+  // device_response_timeout_seconds until it is set.
+  void set_device_response_timeout(std::chrono::seconds timeout);
 
   Status register_endpoint(Eui64 user, const std::string& url, TraceId trace);
 

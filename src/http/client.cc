@@ -128,7 +128,7 @@ struct Client::State {
                             failure.code() == asio::error::broken_pipe ||
                             failure.code() == asio::error::eof;
         if (!(reused && closed))
-          throw Fault(url.authority() + " does not answer: " + failure.what());
+          throw Fault(url.authority() + " does not answer: " + failure.code().message());
       }
     }
   }

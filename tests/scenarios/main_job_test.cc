@@ -1,5 +1,7 @@
 // The demo itself, small: it throws when any of its steps does not come out as it must.
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "apps/audit.h"
@@ -24,7 +26,7 @@ TEST(MainJob, RunsEndToEndOnTheEmbeddedStoreAndIsThereAfterARestart) {
   options.platform.key_store = "file";
   const nlohmann::json summary = apps::run_demo(world, options);
   EXPECT_EQ(summary["steps"].size(), 17u);
-  EXPECT_EQ(summary["gateway"]["timed_out"], 0);
+  EXPECT_EQ(summary["gateway"]["timed_out"], 1) << "the one whose signer the meter does not know";
   const std::uint64_t certificates = summary["certificates"];
   EXPECT_EQ(certificates, 4u + 6u + 14u + 1u + 1u + 3u * 8u)
       << "authorities, DCC, users', a renewed one, a newcomer's, devices'";
@@ -70,6 +72,48 @@ TEST(Deadlines, ARequestWithoutAnAnswerEndsOnceAndItsCommandIsNotSentLater) {
     return true;
   });
   EXPECT_EQ(ends, 1);
+}
+
+TEST(Traces, OneTraceLeadsFromTheRequestToTheDeviceAndBack) {
+  Network net;
+  log::set_level(log::Level::info);
+  ::testing::internal::CaptureStderr();
+  const bool answered = net.supplier->send(net.read(*net.supplier), kPatience)->parsed.has_value();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the last line is being written
+  const std::string lines = ::testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(answered);
+  std::map<std::string, std::vector<std::string>> events;  // by trace
+  std::istringstream in(lines);
+  for (std::string line; std::getline(in, line);) {
+    const nlohmann::json one = nlohmann::json::parse(line, nullptr, false);
+    if (one.is_object()) events[one.value("trace", "")].push_back(one.value("event", ""));
+  }
+  const auto whole = [&](const std::vector<std::string>& steps) {
+    return std::ranges::all_of(
+        std::initializer_list<const char*>{"request_accepted", "command_sent", "device_received",
+                                           "device_answered", "response_delivered"},
+        [&](const char* step) { return std::ranges::find(steps, step) != steps.end(); });
+  };
+  EXPECT_TRUE(std::ranges::any_of(events, [&](const auto& one) { return whole(one.second); }))
+      << lines;
+}
+
+TEST(Metrics, AreOpenMetricsUnlessOnlyTheOlderFormIsAccepted) {
+  Network net;
+  const std::unique_ptr<http::Client> client =
+      std::move(http::Client::open(net.platform->gateway_url()).value());
+  const http::Response open = client->get("/metrics");
+  EXPECT_TRUE(open.content_type.starts_with("application/openmetrics-text; version=1.0.0"));
+  EXPECT_TRUE(open.body.ends_with("\n# EOF\n"));
+  EXPECT_NE(open.body.find("# TYPE wattseal_gateway_accepted counter\n"), std::string::npos);
+  EXPECT_NE(open.body.find("\nwattseal_gateway_accepted_total "), std::string::npos);
+  http::Request request;
+  request.method = "GET";
+  request.path = "/metrics";
+  request.headers = {{"Accept", "text/plain"}};
+  const http::Response older = client->send(request);
+  EXPECT_TRUE(older.content_type.starts_with("text/plain; version=0.0.4"));
+  EXPECT_NE(older.body.find("# TYPE wattseal_gateway_accepted_total counter\n"), std::string::npos);
 }
 
 TEST(Audit, FindsWhatDoesNotAddUp) {

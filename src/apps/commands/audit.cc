@@ -201,6 +201,8 @@ void add_audit(CLI::App& app, Context& context) {
       {"wattseal audit show --max 20", "wattseal audit show --kind request-refused --json"}));
   show_command->callback(
       [given, &context] { context.chosen = [given, &context] { return show(context, *given); }; });
+  audit->footer(examples({"wattseal audit verify --data wattseal-data",
+                          "wattseal audit show --kind certificate-revoked --json"}));
 }
 
 }  // namespace wattseal::apps

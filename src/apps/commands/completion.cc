@@ -17,10 +17,12 @@ std::string words_of(const CLI::App& command) {
   return words;
 }
 
-void add_cases(const CLI::App& command, const std::string& path, std::string& cases) {
+void add_cases(const CLI::App& command, const std::string& path, std::string& cases,
+               std::string& paths) {
+  paths += (paths.empty() ? "\"" : " | \"") + path + "\"";
   cases += "    \"" + path + "\") words=\"" + words_of(command) + "\" ;;\n";
   for (const CLI::App* one : command.get_subcommands([](const CLI::App*) { return true; })) {
-    if (!one->get_name().empty()) add_cases(*one, path + " " + one->get_name(), cases);
+    if (!one->get_name().empty()) add_cases(*one, path + " " + one->get_name(), cases, paths);
   }
 }
 
@@ -33,18 +35,18 @@ void add_completion(CLI::App& app, Context& context) {
       {"source <(wattseal completion)", "wattseal completion > /etc/bash_completion.d/wattseal"}));
   command->callback([&app, &context] {
     context.chosen = [&app] {
-      std::string cases;
-      add_cases(app, "wattseal", cases);
+      std::string cases, paths;  // values of options are no part of a path
+      add_cases(app, "wattseal", cases, paths);
       fmt::print(
           "_wattseal() {{\n  local words path=wattseal word\n  for word in "
-          "\"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do [[ $word == -* ]] || path=\"$path $word\"; "
-          "done\n"
+          "\"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n    case \"$path $word\" in\n      {}) "
+          "path=\"$path $word\" ;;\n    esac\n  done\n"
           "  case \"$path\" in\n{}    *) words=\"\" ;;\n  esac\n"
           "  if [[ -n $words ]]; then COMPREPLY=($(compgen -W \"$words\" -- "
           "\"${{COMP_WORDS[COMP_CWORD]}}\")); else COMPREPLY=($(compgen -f -- "
           "\"${{COMP_WORDS[COMP_CWORD]}}\")); fi\n}}\n"
           "complete -o default -F _wattseal wattseal\n",
-          cases);
+          paths, cases);
       return kDone;
     };
   });

@@ -222,6 +222,7 @@ void add_conformance(CLI::App& app, Context& context) {
   rtds->footer(
       examples({"wattseal conformance rtds --vectors ../vectors",
                 "wattseal conformance rtds --vectors ../vectors --use-case ECS17b --json"}));
+  conformance->footer(examples({"wattseal conformance rtds --vectors ../vectors"}));
   rtds->callback([given, &context] {
     context.chosen = [given, &context] {
       if (!fs::exists(fs::path(given->vectors) / "rtds" / "context.json"))

@@ -212,6 +212,8 @@ void add_duis(CLI::App& app, Context& context) {
   add_verify(*duis, context);
   add_show(*duis, context);
   add_correlate(*duis, context);
+  duis->footer(examples({"wattseal duis show request.xml",
+                         "wattseal duis verify response.xml --certificate dcc-xml.pem"}));
 }
 
 }  // namespace wattseal::apps

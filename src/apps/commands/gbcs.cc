@@ -94,7 +94,10 @@ void add_parse(CLI::App& gbcs, Context& context) {
 }
 
 void add_use_cases(CLI::App& gbcs, Context& context) {
-  gbcs.add_subcommand("use-cases", "List the use cases that Transform knows")->callback([&context] {
+  CLI::App* const command =
+      gbcs.add_subcommand("use-cases", "List the use cases that Transform knows");
+  command->footer(examples({"wattseal gbcs use-cases", "wattseal gbcs use-cases --json"}));
+  command->callback([&context] {
     context.chosen = [&context] {
       json list = json::array();
       for (const gbcs::Template* one : gbcs::TemplateSet::built_in()->all()) {
@@ -121,6 +124,7 @@ void add_gbcs(CLI::App& app, Context& context) {
   gbcs->require_subcommand(1);
   add_parse(*gbcs, context);
   add_use_cases(*gbcs, context);
+  gbcs->footer(examples({"wattseal gbcs parse message.hex", "wattseal gbcs use-cases --json"}));
 }
 
 void add_utrn(CLI::App& app, Context& context) {

@@ -129,6 +129,19 @@ int kinds(const Context& context) {
   return kDone;
 }
 
+void add_activity(CLI::App& ra, const std::shared_ptr<Given>& given, Context& context) {
+  CLI::App* const activity =
+      ra.add_subcommand("activity", "What each officer did, when and from where");
+  activity->add_option("--days", given->days)->check(CLI::Range(1, 3660))->capture_default_str();
+  activity->footer(examples({"wattseal ra activity --days 90"}));
+  activity->callback([given, &context] {
+    context.chosen = [given, &context] {
+      return list(context, *given, "activity?days=" + std::to_string(given->days), "officers",
+                  print_officer);
+    };
+  });
+}
+
 }  // namespace
 
 void add_ra(CLI::App& app, Context& context) {
@@ -146,6 +159,47 @@ void add_ra(CLI::App& app, Context& context) {
       ra->add_option("--identity", given->identity, "Client certificate chain, PEM");
   ra->add_option("--key", given->key, "Its private key, PEM")->needs(identity);
   ra->add_option("--trusted", given->trusted, "Whom to trust as the service, PEM");
+  const auto on = [&](CLI::App* command, std::string_view example, std::function<int()> run) {
+    command->footer(examples({example}));
+    command->callback([&context, run = std::move(run)] { context.chosen = run; });
+  };
+  on(ra->add_subcommand("kinds", "What can be proposed, by whom, and who must approve it"),
+     "wattseal ra kinds --json", [&context] { return kinds(context); });
+  on(ra->add_subcommand("people", "Who is appointed, and until when"), "wattseal ra people",
+     [given, &context] { return list(context, *given, "people", "people", print_person); });
+  on(ra->add_subcommand("parties", "Organisations and what they are authorised for"),
+     "wattseal ra parties --json",
+     [given, &context] { return list(context, *given, "parties", "parties", print_party); });
+  CLI::App* const acts = ra->add_subcommand("acts", "Acts, newest first");
+  acts->add_option("--state", given->state)
+      ->check(CLI::IsMember({"open", "done", "rejected", "lapsed"}));
+  on(acts, "wattseal ra acts --state open --json", [given, &context] {
+    return list(context, *given, given->state.empty() ? "acts" : "acts?state=" + given->state,
+                "acts", print_act);
+  });
+  CLI::App* const act = ra->add_subcommand("act", "One act");
+  act->add_option("number", given->act)->required();
+  on(act, "wattseal ra act 12", [given, &context] {
+    return list(context, *given, "acts/" + std::to_string(given->act), nullptr, print_act);
+  });
+  CLI::App* const proposal = ra->add_subcommand("propose", "Propose an act; see kinds");
+  proposal->add_option("kind", given->kind)->required();
+  proposal->add_option("particulars", given->particulars,
+                       "FIELD=VALUE …; FIELD=@FILE takes the value from a file");
+  on(proposal,
+     "wattseal ra propose appoint-aro party=EUI name='Finn Webb' evidence='passport seen' "
+     "screened_on=2026-04-01 --person 5",
+     [given, &context] { return propose(context, *given); });
+  CLI::App* const approval = ra->add_subcommand("approve", "Approve an act");
+  approval->add_option("number", given->act)->required();
+  on(approval, "wattseal ra approve 12 --person 4",
+     [given, &context] { return decide(context, *given, true); });
+  CLI::App* const rejection = ra->add_subcommand("reject", "Reject an act, or withdraw one's own");
+  rejection->add_option("number", given->act)->required();
+  rejection->add_option("--reason", given->reason)->required();
+  on(rejection, "wattseal ra reject 12 --reason 'evidence is missing' --person 4",
+     [given, &context] { return decide(context, *given, false); });
+  add_activity(*ra, given, context);
   ra->footer(
       examples({"wattseal ra kinds", "wattseal ra people",
                 "wattseal ra propose appoint-ra-personnel name='Cara Lind' "
@@ -154,46 +208,6 @@ void add_ra(CLI::App& app, Context& context) {
                 "wattseal ra propose revoke-certificate serial=4F01AA grounds=key-compromise "
                 "--person 3",
                 "wattseal ra acts --state open --json", "wattseal ra activity --days 90"}));
-  const auto on = [&](CLI::App* command, std::function<int()> run) {
-    command->callback([&context, run = std::move(run)] { context.chosen = run; });
-  };
-  on(ra->add_subcommand("kinds", "What can be proposed, by whom, and who must approve it"),
-     [&context] { return kinds(context); });
-  on(ra->add_subcommand("people", "Who is appointed, and until when"),
-     [given, &context] { return list(context, *given, "people", "people", print_person); });
-  on(ra->add_subcommand("parties", "Organisations and what they are authorised for"),
-     [given, &context] { return list(context, *given, "parties", "parties", print_party); });
-  CLI::App* const acts = ra->add_subcommand("acts", "Acts, newest first");
-  acts->add_option("--state", given->state)
-      ->check(CLI::IsMember({"open", "done", "rejected", "lapsed"}));
-  on(acts, [given, &context] {
-    return list(context, *given, given->state.empty() ? "acts" : "acts?state=" + given->state,
-                "acts", print_act);
-  });
-  CLI::App* const act = ra->add_subcommand("act", "One act");
-  act->add_option("number", given->act)->required();
-  on(act, [given, &context] {
-    return list(context, *given, "acts/" + std::to_string(given->act), nullptr, print_act);
-  });
-  CLI::App* const proposal = ra->add_subcommand("propose", "Propose an act; see kinds");
-  proposal->add_option("kind", given->kind)->required();
-  proposal->add_option("particulars", given->particulars,
-                       "FIELD=VALUE …; FIELD=@FILE takes the value from a file");
-  on(proposal, [given, &context] { return propose(context, *given); });
-  CLI::App* const approval = ra->add_subcommand("approve", "Approve an act");
-  approval->add_option("number", given->act)->required();
-  on(approval, [given, &context] { return decide(context, *given, true); });
-  CLI::App* const rejection = ra->add_subcommand("reject", "Reject an act, or withdraw one's own");
-  rejection->add_option("number", given->act)->required();
-  rejection->add_option("--reason", given->reason)->required();
-  on(rejection, [given, &context] { return decide(context, *given, false); });
-  CLI::App* const activity =
-      ra->add_subcommand("activity", "What each officer did, when and from where");
-  activity->add_option("--days", given->days)->check(CLI::Range(1, 3660))->capture_default_str();
-  on(activity, [given, &context] {
-    return list(context, *given, "activity?days=" + std::to_string(given->days), "officers",
-                print_officer);
-  });
 }
 
 }  // namespace wattseal::apps

@@ -344,6 +344,9 @@ void add_smki(CLI::App& app, Context& context) {
   add_inspect(*smki, context);
   add_lint(*smki, context);
   add_submit(*smki, context);
+  smki->footer(
+      examples({"wattseal smki ceremony --data wattseal-data", "wattseal smki lint certificate.pem",
+                "wattseal smki submit requests.pem --subscriber EUI"}));
 }
 
 }  // namespace wattseal::apps

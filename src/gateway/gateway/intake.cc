@@ -150,9 +150,7 @@ Status Gateway::State::accept(const duis::ServiceRequest& request, ServiceUrl ur
   if (to_wan) {
     batch.put(tables::commands_out, order_key(next_command++),
               Outgoing{request.id.target, trace, octets, id}.encode());
-    const Awaited awaited{
-        key, now.plus_seconds(static_cast<std::int64_t>(limit("device_response_timeout_seconds"))),
-        trace};
+    const Awaited awaited{key, now.plus_seconds(response_timeout_seconds), trace};
     batch.put(tables::awaiting,
               awaiting_key(message.target, message.originator, message.counter, message.code),
               awaited.encode());

@@ -52,6 +52,10 @@ Gateway::Gateway(const World& world, storage::Store& store,
 
 Gateway::~Gateway() = default;
 
+void Gateway::set_device_response_timeout(std::chrono::seconds timeout) {
+  state_->response_timeout_seconds = timeout.count();
+}
+
 Status Gateway::register_endpoint(Eui64 user, const std::string& url, TraceId trace) {
   if (!url.starts_with("http://") && !url.starts_with("https://")) {
     return Refusal{"gateway-endpoint"_rule, "the address starts with neither http:// nor https://",

@@ -75,6 +75,8 @@ struct Gateway::State {
   std::atomic<std::uint64_t> next_command{1}, next_response{1};
   std::map<Eui64, UtcTime> held_until;  // users whose endpoint failed, deliver_responses only
   UtcTime next_expiry_look;
+  std::atomic<std::int64_t> response_timeout_seconds{
+      static_cast<std::int64_t>(limit("device_response_timeout_seconds"))};
 
   struct Tally {
     std::atomic<std::uint64_t> accepted{0}, refused{0}, sent{0}, answered{0}, delivered{0},

@@ -1,0 +1,142 @@
+// The program as a person or a script calls it: exit codes, configuration, help, completion.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace wattseal {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Ran {
+  int code = -1;
+  std::string out;  // both streams
+};
+Ran shell(const std::string& command) {
+  Ran ran;
+  FILE* const pipe = ::popen(("{ " + command + "; } 2>&1").c_str(), "r");
+  if (pipe == nullptr) return ran;
+  std::array<char, 4096> piece{};
+  while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
+    ran.out.append(piece.data(), got);
+  const int status = ::pclose(pipe);
+  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return ran;
+}
+Ran wattseal(const std::string& words) { return shell(WATTSEAL_PROGRAM " " + words); }
+
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("wattseal-cli-" + std::to_string(::getpid()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+  std::string write(const std::string& name, const std::string& content) const {
+    std::ofstream(path / name) << content;
+    return (path / name).string();
+  }
+};
+
+TEST(ExitCodes, TellWrongUseFromRefusals) {
+  EXPECT_EQ(wattseal("--version").code, 0);
+  EXPECT_EQ(wattseal("").code, 2);
+  EXPECT_EQ(wattseal("nonsense").code, 2);
+  EXPECT_EQ(wattseal("gbcs parse /nonexistent/message.hex").code, 2);
+  EXPECT_EQ(wattseal("utrn 00000000000000000000").code, 1);
+  EXPECT_EQ(wattseal("repository --url http://127.0.0.1:9 --serial 01").code, 3);
+  EXPECT_EQ(wattseal("repository --url http://127.0.0.1:9 --serial 01").out.find("boost"),
+            std::string::npos)
+      << "people read no file names of libraries";
+  EXPECT_EQ(wattseal("gbcs use-cases --json | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}")
+                .out.find("Broken pipe"),
+            std::string::npos);
+}
+
+// A flag wins over a variable, a variable over the file, the file over the default. `correlate` and
+// others need a service; `ra kinds` does not, so its --url is looked at in the help of a failing
+// call.
+TEST(Configuration, AFlagWinsOverAVariableAVariableOverTheFileTheFileOverTheDefault) {
+  const Folder folder;
+  const std::string file = folder.write("w.ini", "[repository]\nurl = \"http://127.0.0.1:11\"\n");
+  const auto asked = [&](const std::string& before, const std::string& after) {
+    const std::string out =
+        shell(before + " " WATTSEAL_PROGRAM " " + after + " repository --serial 01").out;
+    const std::size_t at = out.find("127.0.0.1:");
+    return at == std::string::npos ? out : out.substr(at + 10, out.find(' ', at) - at - 10);
+  };
+  EXPECT_EQ(asked("", "--config " + file), "11");
+  EXPECT_EQ(asked("WATTSEAL_REPOSITORY_URL=http://127.0.0.1:12", ""), "12");
+  EXPECT_EQ(asked("WATTSEAL_REPOSITORY_URL=http://127.0.0.1:12", "--config " + file), "12");
+  const std::string out =
+      shell("WATTSEAL_REPOSITORY_URL=http://127.0.0.1:12 " WATTSEAL_PROGRAM " --config " + file +
+            " repository --serial 01 --url http://127.0.0.1:13")
+          .out;
+  EXPECT_NE(out.find("127.0.0.1:13 "), std::string::npos) << out;
+}
+
+TEST(Configuration, AKeyThatNothingReadsIsAMistake) {
+  const Folder folder;
+  const std::string file = folder.write("w.ini", "[up]\ngateway-prot = 12\n");
+  const Ran ran = wattseal("--config " + file + " utrn 00000000000000000000");
+  EXPECT_EQ(ran.code, 2) << ran.out;
+  EXPECT_NE(ran.out.find("gateway-prot"), std::string::npos) << ran.out;
+}
+
+TEST(Configuration, KeysInMemoryDoNotGoWithAStoreThatStays) {
+  const Folder folder;
+  const Ran ran = wattseal("up --json --keys memory --data " + (folder.path / "store").string());
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.out.find("apps-keys-memory"), std::string::npos) << ran.out;
+}
+
+// Every path of subcommands.
+std::set<std::string> commands(const std::string& path = "") {
+  std::set<std::string> all;
+  const std::string help = wattseal(path + " --help").out;
+  std::size_t at = help.find("\nSubcommands:\n");
+  if (at == std::string::npos) return all;
+  std::istringstream in(help.substr(at + 14));
+  for (std::string line; std::getline(in, line) && line.starts_with("  ");) {
+    if (line.size() < 3 || line[2] == ' ') continue;
+    const std::string name = path + " " + line.substr(2, line.find(' ', 2) - 2);
+    all.insert(name);
+    all.merge(commands(name));
+  }
+  return all;
+}
+
+TEST(Help, EveryCommandHasExamplesOfItsOwn) {
+  const std::set<std::string> all = commands();
+  EXPECT_GT(all.size(), 25u);
+  for (const std::string& path : all) {
+    const std::string help = wattseal(path + " --help").out;
+    const std::size_t examples = help.find("Examples:");
+    ASSERT_NE(examples, std::string::npos) << path;
+    EXPECT_NE(help.find("wattseal" + path, examples), std::string::npos)
+        << path << " shows another command's examples";
+  }
+}
+
+TEST(Completion, KnowsCommandsAndTheirOptionsAlsoAfterValues) {
+  const Folder folder;
+  const auto complete = [&](const std::string& words) {
+    const std::string script = folder.write(
+        "c.bash",
+        "source <(" WATTSEAL_PROGRAM " completion)\nCOMP_WORDS=(" + words +
+            ")\nCOMP_CWORD=$((${#COMP_WORDS[@]}-1))\n_wattseal\necho \"${COMPREPLY[@]}\"\n");
+    return " " + shell("bash " + script).out;
+  };
+  EXPECT_NE(complete("wattseal de").find(" demo"), std::string::npos);
+  EXPECT_NE(complete("wattseal demo --me").find("--meters"), std::string::npos);
+  EXPECT_NE(complete("wattseal demo --data /x --me").find("--meters"), std::string::npos);
+  EXPECT_NE(complete("wattseal ra app").find("approve"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace wattseal
