@@ -105,6 +105,7 @@ struct Platform::State {
                 authority,
                 repository,
                 office,
+                *store,
                 [this] { wake(); },
                 [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }},
         wan_url(options.wan_url) {}
@@ -138,7 +139,7 @@ struct Platform::State {
     const bool published = repository.publish() > 0;
     announce();  // rows that were only refused complete a batch too
     log_signer->sign();
-    return published;
+    return authority.note_answered() > 0 || published;
   }
   void announce() {
     { const std::lock_guard lock(progress_mutex); }

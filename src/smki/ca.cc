@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "smki/lint.h"
 #include "smki/revocation.h"
+#include "smki/work_queue.h"
 
 namespace wattseal::smki {
 namespace {
@@ -72,9 +73,8 @@ struct CertificationAuthority::State {
   Workers& workers;
   Environment environment;
   std::map<std::string, Signer, std::less<>> signers;  // by profile id of the issuing authority
-  Bytes cursor;                                        // chunks before it are done
-  std::uint64_t released_seen = 0;  // rows that people released lie before the cursor
-  std::mutex lists_mutex;           // one list at a time
+  WorkQueue queue;
+  std::mutex lists_mutex;  // one list at a time
   std::map<const CertificateProfile*, RevocationBook> books;
 
   RevocationBook& book(const Authority& issuer) {
@@ -83,18 +83,8 @@ struct CertificationAuthority::State {
     return books.emplace(issuer.profile, RevocationBook(store, issuer)).first->second;
   }
 
-  // The oldest chunk of authorised rows.
-  std::optional<std::pair<Bytes, Work>> next_work() {
-    const std::uint64_t released = read_count(store, tables::meta, as_bytes(kReleasedCounter));
-    if (released != released_seen) cursor.clear();
-    released_seen = released;
-    std::optional<std::pair<Bytes, Work>> found;
-    store.scan(tables::ca_work, cursor, {}, [&](BytesView key, BytesView value) {
-      found.emplace(to_bytes(key), decode_work(value));
-      return false;
-    });
-    return found;
-  }
+  // The chunk of authorised rows whose turn it is.
+  std::optional<std::pair<Bytes, Work>> next_work() { return queue.next(); }
 
   Result<Row> prepare(const AuthorisedRow& authorised, const CertificateSerial& serial,
                       UtcTime not_before) const {
@@ -256,7 +246,8 @@ Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(
     const World& world, storage::Store& store, const crypto::KeyStore& keys, Workers& workers,
     Environment environment) {
   TRY(claim_environment(store, environment));
-  std::unique_ptr<State> state(new State{world, store, workers, environment, {}, {}, 0, {}, {}});
+  std::unique_ptr<State> state(
+      new State{world, store, workers, environment, {}, WorkQueue(store), {}, {}});
   for (const CertificateProfile& profile : certificate_profiles()) {
     if (!profile.is_ca() || profile.issuer == profile.id) continue;
     std::optional<Authority> authority = find_authority(store, profile.id);
@@ -281,7 +272,6 @@ std::size_t CertificationAuthority::issue() {
                                      : state_->intend(chunk, work);
   state_->sign_all(rows);
   state_->record(chunk, rows, work.trace);
-  state_->cursor = chunk;
   return work.rows.size();
 }
 
