@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "smki/batch_file.h"
-#include "smki/service_hours.h"
+#include "smki/performance.h"
 #include "smki/service_json.h"
 
 namespace wattseal::smki {
@@ -107,7 +107,7 @@ json receipt(const SubscriberService& service, BatchId batch) {
            {"received", iso_of(status.received_milliseconds)},
            {"due", status.due.iso()}};
   const UtcTime now = service.world.now();
-  const Calendar calendar = Calendar::read(service.reader, now);
+  const Calendar calendar = Calendar::read(service.store, now);
   if (!calendar.serves(now)) {
     out["outside_service"] = calendar.maintenance_at(now) ? "maintenance" : "service window";
     out["serves_from"] = calendar.serves_from(now).iso();
@@ -136,7 +136,7 @@ http::Response single(const SubscriberService& service, const http::Request& req
     return refuse_submission(service, *caller->subscriber, batch.refusal(), request.trace);
   service.wake();
   const UtcTime now = service.world.now();
-  const bool paused = Calendar::read(service.reader, now).maintenance_at(now) != nullptr;
+  const bool paused = Calendar::read(service.store, now).maintenance_at(now) != nullptr;
   if (paused || !service.wait(*batch)) {
     json waiting = receipt(service, *batch);
     waiting["state"] = "waiting";
@@ -172,6 +172,13 @@ http::Response batched(const SubscriberService& service, const http::Request& re
   return json_answer(202, receipt(service, *batch));
 }
 
+// One of the registration authority's own people, who may act now.
+bool of_the_authority(const SubscriberService& service, const Caller& caller) {
+  if (caller.person == 0) return false;
+  const Result<Person> person = service.office.person(caller.person);
+  return person.ok() && !person->party && person->may_act(service.world.now());
+}
+
 // A batch is its subscriber's, and the registration authority's own people may look at any. Others
 // learn no more than that there is none.
 Result<BatchStatus> own_batch(const SubscriberService& service, const http::Request& request,
@@ -179,10 +186,8 @@ Result<BatchStatus> own_batch(const SubscriberService& service, const http::Requ
   TRY_ASSIGN(const Caller caller, identify_caller(service.office, request));
   TRY_ASSIGN(BatchStatus status, service.authority.status(id));
   if (caller.subscriber == status.subscriber) return status;
-  if (caller.person != 0) {
-    const Result<Person> person = service.office.person(caller.person);
-    if (person.ok() && !person->party && person->may_act(service.world.now())) return status;
-  } else if (!caller.subscriber) {
+  if (of_the_authority(service, caller)) return status;
+  if (caller.person == 0 && !caller.subscriber) {
     return Refusal{"ra-subscriber-missing"_rule, "nothing says which subscriber is asking",
                    "X-Subscriber"};
   }
@@ -201,10 +206,24 @@ http::Response quota(const SubscriberService& service, const http::Request& requ
   return json_answer(200, out);
 }
 
+http::Response performance(const SubscriberService& service, const http::Request& request) {
+  const Result<Caller> caller = identify_caller(service.office, request);
+  if (!caller.ok()) return refuse(caller.refusal(), request.trace);
+  if (!of_the_authority(service, *caller))
+    return refuse({"ra-person-missing"_rule,
+                   "the report is for people of the registration authority", "X-Person"},
+                  request.trace);
+  const std::string* const given = request.query_value("month");
+  const Result<Month> month = Month::parse(given ? *given : "");
+  if (!month.ok()) return refuse(month.refusal(), request.trace);
+  const std::unique_ptr<storage::Reader> view = service.store.snapshot();
+  return json_answer(200, to_json(measure_performance(*view, *month, service.world.now())));
+}
+
 // Anyone may know when the service serves.
 http::Response hours(const SubscriberService& service) {
   const UtcTime now = service.world.now();
-  const Calendar calendar = Calendar::read(service.reader, now);
+  const Calendar calendar = Calendar::read(service.store, now);
   json planned = json::array();
   for (const Maintenance& one : calendar.planned())
     planned.push_back({{"maintenance", one.id},
@@ -260,6 +279,8 @@ void add_subscriber_routes(http::Router& router, const SubscriberService& servic
             [&service](const http::Request& request) { return look(service, request); });
   router.on("GET", "/api/v1/quota",
             [&service](const http::Request& request) { return quota(service, request); });
+  router.on("GET", "/api/v1/performance",
+            [&service](const http::Request& request) { return performance(service, request); });
   router.on("GET", "/api/v1/maintenance",
             [&service](const http::Request&) { return hours(service); });
 }

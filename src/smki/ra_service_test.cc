@@ -97,6 +97,21 @@ TEST(SubscriberService, ShowsABatchToItsSubscriberAndTheRegistrationAuthorityOnl
   EXPECT_EQ(status({}), 401);
 }
 
+TEST(SubscriberService, ReportsItsPerformanceToTheRegistrationAuthority) {
+  ServiceRig rig;
+  const PersonId ada = rig.office.found({"Ada", "Ben"}, rig.world.new_trace())->front();
+  ASSERT_EQ(rig.send("POST", "/api/v1/batches", rig.csv(3) + "?\n").status, 202);
+  rig.settle();
+  const std::vector<http::Header> person{{"X-Person", std::to_string(ada)}};
+  const json report =
+      json::parse(rig.send("GET", "/api/v1/performance?month=2026-05", "", person).body);
+  EXPECT_EQ(report["batched"]["in_time"], 4);
+  EXPECT_EQ(report["single"]["level_percent"], "no activity");
+  EXPECT_EQ(report["cpm7"]["level_percent"], 100.0);
+  EXPECT_EQ(rig.send("GET", "/api/v1/performance?month=2026-05").status, 401);
+  EXPECT_EQ(rig.send("GET", "/api/v1/performance?month=May", "", person).status, 400);
+}
+
 TEST(SubscriberService, AnswersAFullQueueWithUseLimitAndWhenToRetry) {
   ServiceRig rig;
   RegistrationAuthority small(rig.world, *rig.store, rig.workers, {1, 5, 5, 5});

@@ -1,4 +1,4 @@
-// smki ceremony | inspect | lint | submit
+// smki ceremony | inspect | lint | submit; performance and maintenance are in smki_service.cc
 #include <fmt/format.h>
 
 #include <chrono>
@@ -349,6 +349,7 @@ void add_smki(CLI::App& app, Context& context) {
   add_inspect(*smki, context);
   add_lint(*smki, context);
   add_submit(*smki, context);
+  add_smki_service(*smki, context);
 }
 
 }  // namespace wattseal::apps
