@@ -175,18 +175,23 @@ class Demo {
     const http::Response accepted = smki->send(submission);
     must(accepted.status == 202, "the batch accepted; it is " + accepted.body);
     const std::uint64_t batch = json::parse(accepted.body)["batch"];
+    const auto look = [&](const std::string& rest) {
+      http::Request request;
+      request.method = "GET";
+      request.path = "/api/v1/batches/" + std::to_string(batch) + rest;
+      request.headers = {{"X-Subscriber", Eui64::from_number(kManufacturer).text()}};
+      return json::parse(smki->send(request).body);
+    };
     json status;
     do {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      status = json::parse(smki->get("/api/v1/batches/" + std::to_string(batch)).body);
+      status = look("");
       console_.progress(status["published"].get<std::uint64_t>(), good);
     } while (!status["complete"].get<bool>());
     const double seconds = static_cast<double>(world_.clock.monotonic_microseconds() - start) / 1e6;
     must(status["published"] == good && status["refused"] == 1,
          "all good rows published and the forged one refused; it is " + status.dump());
-    const json last = json::parse(smki->get("/api/v1/batches/" + std::to_string(batch) +
-                                            "/results?from=" + std::to_string(good) + "&max=1")
-                                      .body);
+    const json last = look("/results?from=" + std::to_string(good) + "&max=1");
     const std::string rule = last["rows"][0]["refusal"]["rule"];
     must(rule == "csr-possession", "the forged row refused by csr-possession; it is " + rule);
     certificates_per_second_ = static_cast<double>(good) / seconds;

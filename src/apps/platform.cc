@@ -1,6 +1,8 @@
 #include "apps/platform.h"
 
 #include <condition_variable>
+#include <map>
+#include <set>
 
 #include "apps/metrics.h"
 #include "base/fault.h"
@@ -13,8 +15,9 @@ namespace {
 constexpr std::chrono::milliseconds kIdle{200};
 const Bytes kDeviceHardware =
     x509::oid::from_text("1.3.6.1.4.1.57530.1");  // the emulators' own hardware type
-constexpr unsigned kServiceThreads =
-    16;  // handlers wait for the disk together, so that one fsync serves many
+// Handlers wait for the disk together, so that one fsync serves many; who asks the SMKI for a
+// single certificate waits until it is published.
+constexpr unsigned kServiceThreads = 16, kSmkiThreads = 80;
 
 Result<std::unique_ptr<crypto::KeyStore>> open_keys(const World& world,
                                                     const PlatformOptions& options) {
@@ -108,6 +111,7 @@ struct Platform::State {
                 authority,
                 repository,
                 office,
+                *store,
                 [this] { wake(); },
                 [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }},
         wan_url(options.wan_url) {}
@@ -141,25 +145,44 @@ struct Platform::State {
     const bool published = repository.publish() > 0;
     announce();  // rows that were only refused complete a batch too
     log_signer->sign();
-    return published;
+    return authority.note_answered() > 0 || published;
   }
+  // Wakes those whose batch has come to its end.
   void announce() {
-    { const std::lock_guard lock(progress_mutex); }
-    progress.notify_all();
+    std::set<smki::BatchId> asked;
+    {
+      const std::lock_guard lock(progress_mutex);
+      for (const auto& [batch, waiter] : waiters) asked.insert(batch);
+    }
+    std::erase_if(asked, [this](smki::BatchId batch) { return !stopping && !settled(batch); });
+    const std::lock_guard lock(progress_mutex);
+    for (const smki::BatchId batch : asked) {
+      const auto [first, last] = waiters.equal_range(batch);
+      for (auto waiter = first; waiter != last; ++waiter) {
+        waiter->second->done = true;
+        waiter->second->changed.notify_one();
+      }
+    }
+  }
+  bool settled(smki::BatchId batch) const {
+    const Result<smki::BatchStatus> status = authority.status(batch);
+    return status.ok() && status->settled();
   }
 
   bool wait_for(smki::BatchId batch, std::chrono::seconds time) {
+    Waiter waiter;
     std::unique_lock lock(progress_mutex);
-    const auto complete = [&] {
-      const Result<smki::BatchStatus> status = authority.status(batch);
-      return status.ok() && status->settled();
-    };
+    const auto mine = waiters.emplace(batch, &waiter);
+    lock.unlock();
+    const bool ended = settled(batch);  // before anybody waited
+    lock.lock();
+    waiter.done = waiter.done || ended;
     const std::int64_t deadline = world.clock.monotonic_microseconds() + time.count() * 1'000'000;
-    while (!complete()) {
-      if (stopping || world.clock.monotonic_microseconds() > deadline) return false;
-      progress.wait_for(lock, std::chrono::milliseconds(20));
-    }
-    return true;
+    while (!waiter.done && !stopping && world.clock.monotonic_microseconds() < deadline)
+      waiter.changed.wait_for(lock, std::chrono::milliseconds(100));
+    waiters.erase(mine);
+    lock.unlock();
+    return settled(batch);
   }
 
   // ---- the way out
@@ -213,11 +236,11 @@ struct Platform::State {
   }
 
   std::unique_ptr<http::Server> serve(const std::string& name, http::Router router,
-                                      std::uint16_t port) {
+                                      std::uint16_t port, unsigned threads = kServiceThreads) {
     add_common_routes(router);
     http::ServerOptions server;
     server.port = port;
-    server.threads = kServiceThreads;
+    server.threads = threads;
     server.tls = options.tls;
     server.body_octets_max =
         limit("request_octets_max") + 65536;  // the service itself refuses what is larger, by name
@@ -306,8 +329,12 @@ struct Platform::State {
   std::map<std::string, std::unique_ptr<http::Client>> wan_clients;   // command pump only
   std::map<std::string, std::unique_ptr<http::Client>> user_clients;  // response pump only
   std::atomic<bool> stopping = false;
+  struct Waiter {
+    bool done = false;
+    std::condition_variable changed;
+  };
   std::mutex progress_mutex;
-  std::condition_variable progress;
+  std::multimap<smki::BatchId, Waiter*> waiters;
   std::unique_ptr<Pump> decide_pump, issue_pump, publish_pump, command_pump, response_pump,
       expiry_pump, checkpoint_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
@@ -373,7 +400,8 @@ Status Platform::start_smki() {
   smki::add_office_routes(smki_router, state.office_service);
   smki::add_repository_routes(repository_router, state.repository);
   smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
-  state.smki_server = state.serve("smki", std::move(smki_router), state.options.smki_port);
+  state.smki_server =
+      state.serve("smki", std::move(smki_router), state.options.smki_port, kSmkiThreads);
   state.repository_server =
       state.serve("repository", std::move(repository_router), state.options.repository_port);
   return {};

@@ -2,10 +2,13 @@
 
 #include <map>
 #include <mutex>
+#include <set>
+#include <span>
 
 #include "base/fault.h"
 #include "smki/lint.h"
 #include "smki/revocation.h"
+#include "smki/work_queue.h"
 
 namespace wattseal::smki {
 namespace {
@@ -25,6 +28,14 @@ struct Row {
   crypto::PublicPoint key{};
   Bytes tbs, certificate;
   std::optional<Refusal> refusal;  // of the linter; rows of an intent have none
+};
+
+// Authorised rows of one batch on their way to certificates together.
+struct Chunk {
+  Bytes key;  // of ca_work
+  Work work;
+  std::vector<Row> rows;                     // those that get a certificate
+  std::map<std::uint32_t, Refusal> refused;  // the others, by row
 };
 
 // What the intents table remembers of a chunk: enough to build the same octets again after a crash.
@@ -72,28 +83,14 @@ struct CertificationAuthority::State {
   Workers& workers;
   Environment environment;
   std::map<std::string, Signer, std::less<>> signers;  // by profile id of the issuing authority
-  Bytes cursor;                                        // chunks before it are done
-  std::uint64_t released_seen = 0;  // rows that people released lie before the cursor
-  std::mutex lists_mutex;           // one list at a time
+  WorkQueue queue;
+  std::mutex lists_mutex;  // one list at a time
   std::map<const CertificateProfile*, RevocationBook> books;
 
   RevocationBook& book(const Authority& issuer) {
     const auto found = books.find(issuer.profile);
     if (found != books.end()) return found->second;
     return books.emplace(issuer.profile, RevocationBook(store, issuer)).first->second;
-  }
-
-  // The oldest chunk of authorised rows.
-  std::optional<std::pair<Bytes, Work>> next_work() {
-    const std::uint64_t released = read_count(store, tables::meta, as_bytes(kReleasedCounter));
-    if (released != released_seen) cursor.clear();
-    released_seen = released;
-    std::optional<std::pair<Bytes, Work>> found;
-    store.scan(tables::ca_work, cursor, {}, [&](BytesView key, BytesView value) {
-      found.emplace(to_bytes(key), decode_work(value));
-      return false;
-    });
-    return found;
   }
 
   Result<Row> prepare(const AuthorisedRow& authorised, const CertificateSerial& serial,
@@ -139,49 +136,66 @@ struct CertificationAuthority::State {
     return rows;
   }
 
-  // Makes the intent durable and reserves the keys. Rows that the linter finds wanting and rows
-  // whose key was certified meanwhile are refused here.
-  std::vector<Row> intend(const Bytes& chunk, const Work& work) {
-    std::map<std::uint32_t, Refusal> refused;
+  // Makes the intents durable and reserves the keys, one commit for all chunks. Rows that the
+  // linter finds wanting and rows whose key was certified meanwhile are refused here.
+  void intend(std::span<Chunk* const> chunks) {
     for (;;) {
-      Intent intent{world.now(), {}};
-      for (const AuthorisedRow& row : work.rows) {
-        if (!refused.contains(row.row))
-          intent.serials.emplace_back(row.row, new_serial(world.random));
-      }
-      std::vector<Row> rows = prepare_all(work, intent);
-      const std::size_t clean = refused.size();
-      for (const Row& row : rows) {
-        if (row.refusal) refused.emplace(row.number, *row.refusal);
-      }
-      if (refused.size() != clean) continue;
       storage::Batch batch;
-      batch.require_absent(tables::intents, chunk,
-                           Refusal{"ca-race"_rule, "another process works on these rows"});
-      batch.put(tables::intents, chunk, intent.record());
-      for (const Row& row : rows) {
-        const Bytes seen = key_seen_key(row.key);
-        batch.require_absent(tables::keys_seen, seen, key_seen());
-        batch.put(tables::keys_seen, seen, {});
-        batch.append(FactWriter(FactKind::certificate_intended, intent.not_before, work.trace)
-                         .serial(row.serial)
-                         .text(FactField::profile, row.profile_id)
-                         .octets(FactField::tbs_digest, crypto::sha256(row.tbs))
-                         .number(FactField::batch, batch_of(chunk))
-                         .number(FactField::row, row.number)
-                         .bytes());
-      }
-      for (const auto& [row, refusal] : refused) refuse(batch, chunk, row, refusal, work.trace);
-      if (!refused.empty()) count_refused(batch, chunk, refused.size());
+      std::map<BatchId, Counts> counts;
+      std::set<Bytes> keys;
+      for (Chunk* const chunk : chunks) put_intent(batch, counts, keys, *chunk);
+      put_counts(batch, counts);
       const Result<std::uint64_t> committed = store.commit(std::move(batch));
-      if (committed.ok()) return rows;
+      if (committed.ok()) return;
       if (committed.refusal().rule != "csr-key-seen"_rule)
         throw Fault("another process issues from this store");
-      for (const Row& row : rows) {
-        if (store.get(tables::keys_seen, key_seen_key(row.key)))
-          refused.emplace(row.number, key_seen());
+      for (Chunk* const chunk : chunks) {
+        for (const Row& row : chunk->rows) {
+          if (store.get(tables::keys_seen, key_seen_key(row.key)))
+            chunk->refused.emplace(row.number, key_seen());
+        }
       }
     }
+  }
+
+  // One chunk's part of that commit; `keys` are those of the chunks before it.
+  void put_intent(storage::Batch& batch, std::map<BatchId, Counts>& counts, std::set<Bytes>& keys,
+                  Chunk& chunk) {
+    Intent intent;
+    for (bool clean = false; !clean;) {
+      intent = {world.now(), {}};
+      for (const AuthorisedRow& row : chunk.work.rows) {
+        if (!chunk.refused.contains(row.row))
+          intent.serials.emplace_back(row.row, new_serial(world.random));
+      }
+      chunk.rows = prepare_all(chunk.work, intent);
+      clean = true;
+      for (const Row& row : chunk.rows) {
+        if (row.refusal)
+          clean = !chunk.refused.emplace(row.number, *row.refusal).second && clean;
+        else if (keys.contains(key_seen_key(row.key)))
+          clean = !chunk.refused.emplace(row.number, key_seen()).second && clean;
+      }
+    }
+    batch.require_absent(tables::intents, chunk.key,
+                         Refusal{"ca-race"_rule, "another process works on these rows"});
+    batch.put(tables::intents, chunk.key, intent.record());
+    for (const Row& row : chunk.rows) {
+      const Bytes seen = key_seen_key(row.key);
+      keys.insert(seen);
+      batch.require_absent(tables::keys_seen, seen, key_seen());
+      batch.put(tables::keys_seen, seen, {});
+      batch.append(FactWriter(FactKind::certificate_intended, intent.not_before, chunk.work.trace)
+                       .serial(row.serial)
+                       .text(FactField::profile, row.profile_id)
+                       .octets(FactField::tbs_digest, crypto::sha256(row.tbs))
+                       .number(FactField::batch, batch_of(chunk.key))
+                       .number(FactField::row, row.number)
+                       .bytes());
+    }
+    for (const auto& [row, refusal] : chunk.refused)
+      refuse_row(batch, batch_of(chunk.key), row, refusal, world.now(), chunk.work.trace);
+    if (!chunk.refused.empty()) count(counts, batch_of(chunk.key)).refused += chunk.refused.size();
   }
 
   static Refusal key_seen() {
@@ -189,30 +203,23 @@ struct CertificationAuthority::State {
             "subjectPublicKeyInfo"};
   }
 
-  void refuse(storage::Batch& batch, const Bytes& chunk, std::uint32_t row, const Refusal& refusal,
-              TraceId trace) const {
-    batch.put(tables::batch_rows, row_key(batch_of(chunk), row),
-              encode_refused(refusal.rule.text(), refusal.detail));
-    batch.append(FactWriter(FactKind::row_refused, world.now(), trace)
-                     .number(FactField::batch, batch_of(chunk))
-                     .number(FactField::row, row)
-                     .text(FactField::rule, refusal.rule.text())
-                     .bytes());
+  Counts& count(std::map<BatchId, Counts>& counts, BatchId id) const {
+    const auto found = counts.find(id);
+    if (found != counts.end()) return found->second;
+    return counts.emplace(id, Counts::read(store, part_key(id, kIssued))).first->second;
+  }
+  static void put_counts(storage::Batch& batch, const std::map<BatchId, Counts>& counts) {
+    for (const auto& [id, one] : counts)
+      batch.put(tables::batches, part_key(id, kIssued), one.record());
   }
 
-  void count_refused(storage::Batch& batch, const Bytes& chunk, std::uint64_t more) const {
-    const Bytes key = part_key(batch_of(chunk), kIssued);
-    Counts counts = Counts::read(store, key);
-    counts.refused += more;
-    batch.put(tables::batches, key, counts.record());
-  }
-
-  void sign_all(std::vector<Row>& rows) const {
-    workers.parallel_for(rows.size(), 32, [&](std::size_t begin, std::size_t end) {
+  void sign_all(std::span<Row* const> rows) const {
+    const std::size_t grain = rows.size() < 128 ? 8 : 32;
+    workers.parallel_for(rows.size(), grain, [&](std::size_t begin, std::size_t end) {
       std::map<const Signer*, std::vector<Row*>> by_signer;
-      for (std::size_t i = begin; i < end; ++i) {
-        by_signer[&signers.find(find_certificate_profile(rows[i].profile_id)->issuer)->second]
-            .push_back(&rows[i]);
+      for (Row* const row : rows.subspan(begin, end - begin)) {
+        by_signer[&signers.find(find_certificate_profile(row->profile_id)->issuer)->second]
+            .push_back(row);
       }
       for (const auto& [signer, signed_rows] : by_signer) {
         std::vector<crypto::Digest> digests;
@@ -225,25 +232,27 @@ struct CertificationAuthority::State {
     });
   }
 
-  void record(const Bytes& chunk, const std::vector<Row>& rows, TraceId trace) {
-    const BatchId id = batch_of(chunk);
-    const Bytes counts_key = part_key(id, kIssued);
-    Counts counts = Counts::read(store, counts_key);
-    counts.issued += rows.size();
+  void record(const std::vector<Chunk>& chunks) {
     storage::Batch batch;
-    batch.erase(tables::ca_work, chunk);
-    batch.erase(tables::intents, chunk);
-    batch.put(tables::batches, counts_key, counts.record());
-    for (const Row& row : rows) {
-      batch.put(tables::batch_rows, row_key(id, row.number), encode_issued(row.serial));
-      batch.append(FactWriter(FactKind::certificate_issued, world.now(), trace)
-                       .serial(row.serial)
-                       .text(FactField::profile, row.profile_id)
-                       .octets(FactField::certificate, row.certificate)
-                       .number(FactField::batch, id)
-                       .number(FactField::row, row.number)
-                       .bytes());
+    std::map<BatchId, Counts> counts;
+    const UtcTime now = world.now();
+    for (const Chunk& chunk : chunks) {
+      const BatchId id = batch_of(chunk.key);
+      batch.erase(tables::ca_work, chunk.key);
+      batch.erase(tables::intents, chunk.key);
+      count(counts, id).issued += chunk.rows.size();
+      for (const Row& row : chunk.rows) {
+        batch.put(tables::batch_rows, row_key(id, row.number), encode_issued(row.serial));
+        batch.append(FactWriter(FactKind::certificate_issued, now, chunk.work.trace)
+                         .serial(row.serial)
+                         .text(FactField::profile, row.profile_id)
+                         .octets(FactField::certificate, row.certificate)
+                         .number(FactField::batch, id)
+                         .number(FactField::row, row.number)
+                         .bytes());
+      }
     }
+    put_counts(batch, counts);
     if (!store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
   }
 };
@@ -256,7 +265,8 @@ Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(
     const World& world, storage::Store& store, const crypto::KeyStore& keys, Workers& workers,
     Environment environment) {
   TRY(claim_environment(store, environment));
-  std::unique_ptr<State> state(new State{world, store, workers, environment, {}, {}, 0, {}, {}});
+  std::unique_ptr<State> state(
+      new State{world, store, workers, environment, {}, WorkQueue(store), {}, {}});
   for (const CertificateProfile& profile : certificate_profiles()) {
     if (!profile.is_ca() || profile.issuer == profile.id) continue;
     std::optional<Authority> authority = find_authority(store, profile.id);
@@ -273,16 +283,27 @@ Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(
 }
 
 std::size_t CertificationAuthority::issue() {
-  std::optional<std::pair<Bytes, Work>> next = state_->next_work();
-  if (!next) return 0;
-  const auto& [chunk, work] = *next;
-  const std::optional<Bytes> unfinished = state_->store.get(tables::intents, chunk);
-  std::vector<Row> rows = unfinished ? state_->prepare_all(work, Intent::read(*unfinished))
-                                     : state_->intend(chunk, work);
+  std::vector<Chunk> chunks;
+  for (auto& [key, work] : state_->queue.next(limit("issue_chunk_rows")))
+    chunks.push_back({std::move(key), std::move(work), {}, {}});
+  if (chunks.empty()) return 0;
+  std::vector<Chunk*> fresh;
+  for (Chunk& chunk : chunks) {
+    if (const std::optional<Bytes> unfinished = state_->store.get(tables::intents, chunk.key))
+      chunk.rows = state_->prepare_all(chunk.work, Intent::read(*unfinished));
+    else
+      fresh.push_back(&chunk);
+  }
+  if (!fresh.empty()) state_->intend(fresh);
+  std::vector<Row*> rows;
+  std::size_t done = 0;
+  for (Chunk& chunk : chunks) {
+    for (Row& row : chunk.rows) rows.push_back(&row);
+    done += chunk.work.rows.size();
+  }
   state_->sign_all(rows);
-  state_->record(chunk, rows, work.trace);
-  state_->cursor = chunk;
-  return work.rows.size();
+  state_->record(chunks);
+  return done;
 }
 
 namespace {

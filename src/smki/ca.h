@@ -23,8 +23,8 @@ class CertificationAuthority {
                                                               Environment environment);
   ~CertificationAuthority();
 
-  // Issues one chunk of authorised rows (limit issue_chunk_rows). Returns how many rows got their
-  // result; 0 when nothing waits.
+  // Issues one chunk of a batch, or single requests of many subscribers together (at most limit
+  // issue_chunk_rows). Returns how many rows got their result; 0 when nothing waits.
   std::size_t issue();
 
   // Revokes everything that the registration authority authorised (office.h, revoke-certificate)

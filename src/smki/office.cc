@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "smki/office_records.h"
+#include "smki/service_hours.h"
 
 namespace wattseal::smki {
 namespace {
@@ -286,16 +287,6 @@ Result<Person> Office::person_by_credential(BytesView certificate) const {
 
 std::vector<Person> Office::people() const { return all_people(store_); }
 
-namespace {
-
-bool outside_service_window(UtcTime at) {
-  const int hour = at.civil().hour;
-  return hour < static_cast<int>(limit("service_window_opens_hour")) ||
-         hour >= static_cast<int>(limit("service_window_closes_hour"));
-}
-
-}  // namespace
-
 std::vector<Activity> officer_activity(const storage::Reader& reader, UtcTime from, UtcTime to) {
   std::map<PersonId, Activity> by_person;
   for (const Person& person : all_people(reader)) by_person[person.id].person = person.id;
@@ -310,7 +301,7 @@ std::vector<Activity> officer_activity(const storage::Reader& reader, UtcTime fr
     Activity& activity = by_person[fact->number(FactField::person)];
     activity.person = fact->number(FactField::person);
     ++(activity.*count);
-    if (outside_service_window(fact->at())) ++activity.outside_service_window;
+    if (!in_service_window(fact->at())) ++activity.outside_service_window;
     activity.last = fact->at();
     const std::string address(fact->text(FactField::address));
     if (!address.empty() &&

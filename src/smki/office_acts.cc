@@ -1,5 +1,6 @@
 // What each kind of act checks and does. All of it is pure but for the reader and the batch.
 #include "smki/authority.h"
+#include "smki/maintenance.h"
 #include "smki/office_records.h"
 
 namespace wattseal::smki {
@@ -308,10 +309,14 @@ void issue(const ActScene& scene, storage::Batch& batch, const json& payload, co
   const Bytes work = scene.reader.get(tables::held_rows, key).value();
   batch.erase(tables::held_rows, key);
   batch.erase(tables::batch_rows, key);
-  batch.put(tables::ca_work, key, work);
-  Numbers released(scene.reader, kReleasedCounter);
-  released.draw();
-  released.put(batch);
+  const std::optional<Bytes> decisions =
+      scene.reader.get(tables::batches, part_key(batch_of(key), kDecisions));
+  CHECK(decisions.has_value());  // a held row belongs to a batch
+  Numbers orders(scene.reader, kWorkOrder);
+  const WorkKey work_key{orders.draw(), Lane::single, Decisions::read(*decisions).subscriber,
+                         batch_of(key), row_of(key)};
+  orders.put(batch);
+  batch.put(tables::ca_work, work_key.octets(), work);
   batch.append(FactWriter(FactKind::row_authorised, scene.now, scene.trace)
                    .number(FactField::batch, batch_of(key))
                    .number(FactField::row, row_of(key))
@@ -399,6 +404,8 @@ constexpr ActHandler kHandlers[] = {
     {"remove-person", "person,reason", check_leaving, set_state<PersonState::removed>},
     {kIssueAct, "batch,row,profile,subject", check_issue, issue, refuse_issue},
     {"revoke-certificate", "serial,grounds,statement?", check_revoke, authorise_revocation},
+    {"plan-maintenance", "from,until,reason", check_maintenance, plan_maintenance},
+    {"cancel-maintenance", "maintenance,reason", check_cancel, cancel_maintenance},
     {"authority-key-act", "purpose,serial?", check_key_act, permit},
 };
 

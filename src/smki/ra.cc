@@ -1,74 +1,16 @@
 #include "smki/ra.h"
 
 #include <map>
-#include <set>
 
 #include "base/fault.h"
-#include "base/log.h"
+#include "smki/intake.h"
 #include "smki/office_records.h"
+#include "smki/service_hours.h"
 
 namespace wattseal::smki {
 namespace {
 
 constexpr char kIssued = 'i', kPublished = 'p';
-const Bytes kNextBatch = to_bytes(as_bytes("next_batch"));
-
-// Whether the subscriber may have this certificate. Source: L3; spec/smki.md 4.2.
-Status check_eligible(const Party& party, const Asked& asked) {
-  const Eui64 eui = asked.subject.eui.value();
-  const bool allotted = std::ranges::any_of(
-      party.allotted, [&](const EuiRange& range) { return range.contains(eui); });
-  if (!allotted)
-    return Refusal{"csr-eui-not-allotted"_rule,
-                   eui.text() + " is outside the ranges of " + party.id.text(), "subject"};
-  const std::string role = asked.subject.role ? ou_text(*asked.subject.role) : "-";
-  const bool eligible =
-      std::ranges::any_of(certificate_eligibility(), [&](const EligibilityRow& row) {
-        return row.party_kind == party.kind && row.profile == asked.profile->id &&
-               row.remote_party_role == role;
-      });
-  if (!eligible) {
-    return Refusal{"csr-not-eligible"_rule,
-                   "no row for a " + party.kind + " and " + std::string(asked.profile->id) +
-                       " with role " + role,
-                   "subject"};
-  }
-  return {};
-}
-
-struct Decision {
-  std::uint32_t row = 0;
-  std::optional<Refusal> refusal;
-  Asked asked;
-  Bytes key;                 // of keys_seen
-  crypto::Claim possession;  // still to be verified
-};
-
-// Whether the subscriber is authorised under the policy of this hierarchy.
-Status check_subscriber(const Party& party, const CertificateProfile& profile) {
-  const bool device = profile.hierarchy == "device";
-  if (device ? party.device_subscriber : party.organisation_subscriber) return {};
-  return Refusal{"csr-not-authorised-subscriber"_rule,
-                 party.id.text() + " is no Authorised Subscriber for " +
-                     std::string(profile.hierarchy) + " certificates"};
-}
-
-// Everything that one request can be judged by on its own, but for the proof of possession, which
-// costs more than all the rest together and is verified for many at once.
-Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader) {
-  TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(der));
-  Decision decision;
-  TRY_ASSIGN(decision.asked, read_request(request));
-  TRY(check_subscriber(party, *decision.asked.profile));
-  TRY(check_eligible(party, decision.asked));
-  decision.key = key_seen_key(request.key);
-  if (reader.get(tables::keys_seen, decision.key)) {
-    return Refusal{"csr-key-seen"_rule, "the public key is in a certificate already",
-                   "subjectPublicKeyInfo"};
-  }
-  decision.possession = x509::possession_claim(request);
-  return decision;
-}
 
 Status check_officer(const storage::Reader& reader, const Party& party, PersonId id, UtcTime now) {
   if (!party.dual_control) return {};
@@ -81,84 +23,6 @@ Status check_officer(const storage::Reader& reader, const Party& party, PersonId
       "person"};
 }
 
-struct Waiting {
-  BatchId batch = 0;
-  std::vector<std::pair<std::uint32_t, Bytes>> rows;
-};
-
-// The oldest waiting rows of one batch.
-Waiting waiting_rows(const storage::Reader& reader, BytesView from, std::size_t rows_max) {
-  Waiting waiting;
-  reader.scan(tables::batch_requests, from, {}, [&](BytesView key, BytesView request) {
-    if (waiting.rows.empty()) waiting.batch = batch_of(key);
-    if (batch_of(key) != waiting.batch) return false;
-    waiting.rows.emplace_back(row_of(key), to_bytes(request));
-    return waiting.rows.size() < rows_max;
-  });
-  return waiting;
-}
-
-void check_possession(std::span<Decision> judged) {
-  std::vector<Decision*> open;
-  std::vector<crypto::Claim> claims;
-  for (Decision& decision : judged) {
-    if (decision.refusal) continue;
-    open.push_back(&decision);
-    claims.push_back(decision.possession);
-  }
-  const std::vector<char> proven = crypto::verify_many(claims);
-  for (std::size_t i = 0; i < open.size(); ++i) {
-    if (!proven[i])
-      open[i]->refusal =
-          Refusal{"csr-possession"_rule, "the signature does not verify under the requested key",
-                  "signature"};
-  }
-}
-
-std::vector<Decision> judge_all(Workers& workers, const Waiting& waiting, const Party& subscriber,
-                                const storage::Reader& reader) {
-  std::vector<Decision> judged(waiting.rows.size());
-  workers.parallel_for(judged.size(), 32, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      Result<Decision> result = judge(waiting.rows[i].second, subscriber, reader);
-      if (result.ok())
-        judged[i] = std::move(*result);
-      else
-        judged[i].refusal = result.refusal();
-      judged[i].row = waiting.rows[i].first;
-    }
-    check_possession(std::span(judged).subspan(begin, end - begin));
-  });
-  return judged;
-}
-
-void refuse_row(storage::Batch& batch, BatchId id, std::uint32_t row, const Refusal& refusal,
-                UtcTime now, TraceId trace) {
-  batch.put(tables::batch_rows, row_key(id, row),
-            encode_refused(refusal.rule.text(), refusal.detail));
-  batch.append(FactWriter(FactKind::row_refused, now, trace)
-                   .number(FactField::batch, id)
-                   .number(FactField::row, row)
-                   .text(FactField::rule, refusal.rule.text())
-                   .bytes());
-}
-
-// Keeps an authorised row until people have approved it.
-void hold(storage::Batch& batch, Numbers& acts, BatchId id, const Asked& asked, AuthorisedRow row,
-          const Decisions& decisions, UtcTime now) {
-  const Bytes key = row_key(id, row.row);
-  const Act act = make_act(acts.draw(), *find_act_row(kIssueAct), issue_payload(id, row.row, asked),
-                           decisions.person, now);
-  add_act(batch, act, {decisions.person, decisions.address}, decisions.trace);
-  batch.put(tables::batch_rows, key, encode_held(act.id));
-  batch.append(FactWriter(FactKind::row_held, now, decisions.trace)
-                   .number(FactField::batch, id)
-                   .number(FactField::row, row.row)
-                   .number(FactField::act, act.id)
-                   .bytes());
-  batch.put(tables::held_rows, key, encode_work({std::move(row)}, decisions.trace));
-}
-
 }  // namespace
 
 std::string_view text(RowState state) {
@@ -168,8 +32,12 @@ std::string_view text(RowState state) {
 }
 
 RegistrationAuthority::RegistrationAuthority(const World& world, storage::Store& store,
-                                             Workers& workers)
-    : world_(world), store_(store), workers_(workers) {}
+                                             Workers& workers, IntakeLimits limits)
+    : world_(world),
+      store_(store),
+      workers_(workers),
+      intake_(std::make_unique<Intake>(world, store, limits)) {}
+RegistrationAuthority::~RegistrationAuthority() = default;
 
 Status RegistrationAuthority::register_party(const Party& party, TraceId trace) {
   const bool known_kind =
@@ -218,6 +86,61 @@ std::map<std::uint32_t, Refusal> refused_rows(const Submission& submission) {
   return refused;
 }
 
+// Fixes the rows' boundaries too.
+crypto::Digest digest_of(const std::vector<Bytes>& requests) {
+  Bytes digests;
+  for (const Bytes& request : requests) append(digests, crypto::sha256(request));
+  return crypto::sha256(digests);
+}
+
+// A submission on its way to the store.
+struct NewBatch {
+  const Submission& submission;
+  std::map<std::uint32_t, Refusal> refused;
+  crypto::Digest digest;
+  BatchId id = 0;
+  UtcTime now;
+  std::int64_t milliseconds = 0;
+  UtcTime due;
+  std::uint32_t rows() const { return static_cast<std::uint32_t>(submission.requests.size()); }
+};
+
+void put_rows(storage::Batch& batch, const NewBatch& made) {
+  for (std::uint32_t row = 0; row < made.rows(); ++row) {
+    if (!made.refused.contains(row))
+      batch.put(tables::batch_requests, row_key(made.id, row), made.submission.requests[row]);
+  }
+}
+
+void put_batch(storage::Batch& batch, const NewBatch& made) {
+  const Submission& submission = made.submission;
+  Decisions decisions;
+  decisions.subscriber = submission.subscriber;
+  decisions.trace = submission.trace;
+  decisions.rows = made.rows();
+  decisions.decided = decisions.refused = static_cast<std::uint32_t>(made.refused.size());
+  decisions.person = submission.person;
+  decisions.address = submission.address;
+  decisions.received_milliseconds = made.milliseconds;
+  decisions.due = made.due;
+  batch.put(tables::batches, part_key(made.id, kDecisions), decisions.record());
+  batch.put(tables::open_batches, open_batch_key(made.id),
+            OpenBatch{made.id, submission.subscriber, made.rows()}.record());
+  batch.append(
+      FactWriter(FactKind::batch_submitted, made.now, submission.trace)
+          .number(FactField::batch, made.id)
+          .eui(FactField::subscriber, submission.subscriber)
+          .number(FactField::count, made.rows())
+          .octets(FactField::batch_digest, made.digest)
+          .number(FactField::person, submission.person)
+          .text(FactField::address, submission.address)
+          .number(FactField::at_milliseconds, static_cast<std::uint64_t>(made.milliseconds))
+          .time(FactField::due, made.due)
+          .bytes());
+  for (const auto& [row, refusal] : made.refused)
+    refuse_row(batch, made.id, row, refusal, made.now, submission.trace);
+}
+
 }  // namespace
 
 Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
@@ -229,118 +152,42 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
     return Refusal{"ra-batch-too-large"_rule,
                    std::to_string(submission.requests.size()) + " requests in one submission"};
   }
-  const std::map<std::uint32_t, Refusal> refused = refused_rows(submission);
-  Bytes digests;  // of each request, so that the submission's digest fixes the rows' boundaries too
-  for (const Bytes& request : submission.requests) append(digests, crypto::sha256(request));
-  const crypto::Digest digest = crypto::sha256(digests);
+  TRY(intake_->count_submission(submission.subscriber));
+  NewBatch made{submission, refused_rows(submission), digest_of(submission.requests), 0, {}, 0, {}};
   Bytes submission_key = to_bytes(submission.subscriber.octets());
-  append(submission_key, digest);
+  append(submission_key, made.digest);
 
+  std::optional<Intake::Room> room;
   for (;;) {
-    if (const std::optional<Bytes> earlier = store_.get(tables::submissions, submission_key))
-      return RecordReader(*earlier).number();
-    const std::optional<Bytes> next = store_.get(tables::meta, kNextBatch);
-    const BatchId id = next ? RecordReader(*next).number() : 1;
+    if (const std::optional<Bytes> earlier = store_.get(tables::submissions, submission_key)) {
+      const BatchId id = RecordReader(*earlier).number();
+      // Where the store failed after it had it, nobody has told the intake yet.
+      if (const std::optional<Bytes> open = store_.get(tables::open_batches, open_batch_key(id)))
+        intake_->stored(OpenBatch::read(id, *open));
+      return id;
+    }
+    if (!room) {
+      TRY_ASSIGN(Intake::Room reserved, intake_->reserve(submission.subscriber, made.rows()));
+      room.emplace(std::move(reserved));
+    }
+    made.id = intake_->next_id();
+    made.now = world_.now();
+    made.milliseconds = world_.clock.now_milliseconds();
+    made.due = Calendar::read(store_, made.now).due(made.now, made.rows());
     storage::Batch batch;
-    const Refusal lost_race{"ra-submission-race"_rule, "another submission took the number"};
-    if (next) {
-      batch.require_value(tables::meta, kNextBatch, *next, lost_race);
-    } else {
-      batch.require_absent(tables::meta, kNextBatch, lost_race);
-    }
+    const Refusal lost_race{"ra-submission-race"_rule, "the same submission came twice"};
+    batch.require_absent(tables::batches, part_key(made.id, kDecisions), lost_race);
     batch.require_absent(tables::submissions, submission_key, lost_race);
-    batch.put(tables::meta, kNextBatch, encode_count(id + 1));
-    batch.put(tables::submissions, submission_key, encode_count(id));
-    const UtcTime now = world_.now();
-    for (std::size_t row = 0; row < submission.requests.size(); ++row) {
-      const std::uint32_t number = static_cast<std::uint32_t>(row);
-      if (!refused.contains(number))
-        batch.put(tables::batch_requests, row_key(id, number), submission.requests[row]);
-    }
-    const std::uint32_t done = static_cast<std::uint32_t>(refused.size());
-    Decisions decisions{submission.subscriber,
-                        submission.trace,
-                        static_cast<std::uint32_t>(submission.requests.size()),
-                        done,
-                        done,
-                        submission.person,
-                        submission.address};
-    batch.put(tables::batches, part_key(id, kDecisions), decisions.record());
-    batch.append(FactWriter(FactKind::batch_submitted, now, submission.trace)
-                     .number(FactField::batch, id)
-                     .eui(FactField::subscriber, submission.subscriber)
-                     .number(FactField::count, submission.requests.size())
-                     .octets(FactField::batch_digest, digest)
-                     .number(FactField::person, submission.person)
-                     .text(FactField::address, submission.address)
-                     .bytes());
-    for (const auto& [row, refusal] : refused)
-      refuse_row(batch, id, row, refusal, now, submission.trace);
-    if (store_.commit(std::move(batch)).ok()) return id;
+    batch.put(tables::submissions, submission_key, encode_count(made.id));
+    put_rows(batch, made);
+    put_batch(batch, made);
+    if (!store_.commit(std::move(batch)).ok()) continue;
+    intake_->stored({made.id, submission.subscriber, made.rows()});
+    return made.id;
   }
 }
 
-std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
-  Waiting waiting = waiting_rows(store_, cursor_, rows_max);
-  if (waiting.rows.empty()) return 0;
-
-  const Bytes decisions_key = part_key(waiting.batch, kDecisions);
-  const std::optional<Bytes> record = store_.get(tables::batches, decisions_key);
-  if (!record) throw Fault("a waiting request belongs to no batch");
-  Decisions decisions = Decisions::read(*record);
-  const Result<Party> subscriber = party(decisions.subscriber);
-  CHECK(subscriber.ok());  // submit() asked for it and parties are never removed
-
-  std::vector<Decision> judged = judge_all(workers_, waiting, *subscriber, store_);
-  const UtcTime now = world_.now();
-  storage::Batch batch;
-  std::vector<AuthorisedRow> authorised;
-  Numbers acts(store_, "next_act");
-  std::set<Bytes>
-      keys;  // the same key twice in one chunk; over chunks the CA's own precondition finds it
-  for (std::size_t i = 0; i < judged.size(); ++i) {
-    Decision& decision = judged[i];
-    if (!decision.refusal && !keys.insert(decision.key).second) {
-      decision.refusal =
-          Refusal{"csr-key-seen"_rule, "the public key is requested twice", "subjectPublicKeyInfo"};
-    }
-    batch.erase(tables::batch_requests, row_key(waiting.batch, decision.row));
-    if (!decision.refusal) {
-      AuthorisedRow row{decision.row, std::string(decision.asked.profile->id),
-                        std::move(waiting.rows[i].second)};
-      if (subscriber->dual_control && decision.asked.profile->hierarchy == "organisation")
-        hold(batch, acts, waiting.batch, decision.asked, std::move(row), decisions, now);
-      else
-        authorised.push_back(std::move(row));
-      continue;
-    }
-    ++decisions.refused;
-    refuse_row(batch, waiting.batch, decision.row, *decision.refusal, now, decisions.trace);
-  }
-  acts.put(batch);
-  decisions.decided += static_cast<std::uint32_t>(judged.size());
-  batch.require_value(tables::batches, decisions_key, *record,
-                      Refusal{"ra-decision-race"_rule, "another process decided these rows"});
-  batch.put(tables::batches, decisions_key, decisions.record());
-  if (!authorised.empty()) {
-    const std::uint32_t first = authorised.front().row;
-    const Bytes work = encode_work(authorised, decisions.trace);
-    batch.put(tables::ca_work, row_key(waiting.batch, first), work);
-    batch.append(FactWriter(FactKind::row_authorised, now, decisions.trace)
-                     .number(FactField::batch, waiting.batch)
-                     .number(FactField::row, first)
-                     .number(FactField::count, authorised.size())
-                     .octets(FactField::batch_digest, crypto::sha256(work))
-                     .bytes());
-  }
-  const Result<std::uint64_t> committed = store_.commit(std::move(batch));
-  if (!committed.ok()) {
-    log::warning("ra_decision_race", {{"batch", std::to_string(waiting.batch)}});
-    return 0;
-  }
-  cursor_ = row_key(waiting.batch, judged.back().row + 1);
-  return judged.size();
-}
+QuotaUse RegistrationAuthority::quota(Eui64 subscriber) const { return intake_->use(subscriber); }
 
 std::size_t RegistrationAuthority::lapse_held() {
   std::size_t lapsed = 0;
@@ -371,8 +218,16 @@ Result<BatchStatus> RegistrationAuthority::status(BatchId batch) const {
   if (!record)
     return Refusal{"ra-unknown-batch"_rule, "there is no batch " + std::to_string(batch), "batch"};
   const Decisions decisions = Decisions::read(*record);
-  BatchStatus status{
-      batch, decisions.subscriber, decisions.rows, decisions.decided, decisions.refused, 0, 0, 0};
+  BatchStatus status;
+  status.id = batch;
+  status.subscriber = decisions.subscriber;
+  status.rows = decisions.rows;
+  status.decided = decisions.decided;
+  status.refused = decisions.refused;
+  status.received_milliseconds = decisions.received_milliseconds;
+  status.due = decisions.due;
+  if (const std::uint64_t answered = read_count(*view, tables::batches, part_key(batch, kAnswered)))
+    status.answered_milliseconds = static_cast<std::int64_t>(answered);
   view->scan(tables::held_rows, row_key(batch, 0), row_key(batch + 1, 0),
              [&](BytesView, BytesView) { return ++status.held != 0; });
   const std::optional<Bytes> issued = view->get(tables::batches, part_key(batch, kIssued));
@@ -396,10 +251,13 @@ std::vector<RowResult> RegistrationAuthority::results(BatchId batch, std::uint32
   const Decisions decisions = Decisions::read(*record);
   const std::uint32_t end = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(decisions.rows, std::uint64_t{from} + rows_max));
-  for (std::uint32_t row = from; row < end; ++row) {
-    results.push_back(
-        {row, row < decisions.decided ? RowState::authorised : RowState::waiting, {}, {}, {}});
-  }
+  for (std::uint32_t row = from; row < end; ++row)
+    results.push_back({row, RowState::authorised, {}, {}, {}});
+  view->scan(tables::batch_requests, row_key(batch, from), row_key(batch, end),
+             [&](BytesView key, BytesView) {
+               results[row_of(key) - from].state = RowState::waiting;
+               return true;
+             });
   view->scan(tables::batch_rows, row_key(batch, from), row_key(batch, end),
              [&](BytesView key, BytesView value) {
                RowResult& result = results[row_of(key) - from];

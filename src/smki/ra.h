@@ -5,6 +5,8 @@
 // ¶54, ¶93; spec/smki.md 1.10, 3.2, 4. Rules: csr-*, ra-* in data/rules/smki.tsv. Threads: submit,
 // party, status and results from any thread; one thread calls decide().
 #pragma once
+#include <memory>
+
 #include "base/parallel.h"
 #include "base/world.h"
 #include "smki/profiles.h"
@@ -61,14 +63,33 @@ struct BatchStatus {
   BatchId id = 0;
   Eui64 subscriber;
   std::uint32_t rows = 0, decided = 0, refused = 0, issued = 0, published = 0;
-  std::uint32_t held = 0;  // wait for people
+  std::uint32_t held = 0;                                  // wait for people
+  std::int64_t received_milliseconds = 0;                  // since 1970
+  std::optional<std::int64_t> answered_milliseconds = {};  // when every row had its answer
+  UtcTime due;                                             // target response time
   bool complete() const { return refused + published == rows; }
   bool settled() const { return refused + published + held == rows; }
 };
 
+// What one subscriber may fill of the queue; all of them together. Source: D-06; ¶47 gives none.
+struct IntakeLimits {
+  std::uint64_t submissions_per_minute, waiting_rows_subscriber, waiting_submissions, waiting_rows;
+};
+IntakeLimits standing_intake_limits();  // of data/limits.tsv
+struct QuotaUse {
+  IntakeLimits limits;
+  std::uint64_t rows = 0, submissions = 0, this_minute = 0;  // the subscriber's, waiting
+  std::uint64_t rows_of_all = 0;
+  unsigned seconds_to_next_minute = 0;
+};
+
+class Intake;
+
 class RegistrationAuthority {
  public:
-  RegistrationAuthority(const World& world, storage::Store& store, Workers& workers);
+  RegistrationAuthority(const World& world, storage::Store& store, Workers& workers,
+                        IntakeLimits limits = standing_intake_limits());
+  ~RegistrationAuthority();
 
   // Recorded by the registration authority's own act; replacing a party's record is allowed and
   // journalled.
@@ -76,13 +97,17 @@ class RegistrationAuthority {
   Result<Party> party(Eui64 id) const;  // refuses ra-unknown-subscriber
   std::vector<Party> parties() const;
 
-  // Refuses ra-unknown-subscriber, ra-officer-required, ra-batch-empty, ra-batch-too-large; nothing
-  // is kept then. A row that is too long (csr-too-large) or unreadable is refused and harms no
-  // other. The same requests from the same subscriber give the same batch again (safe to repeat
-  // after a lost answer).
+  // Refuses ra-unknown-subscriber, ra-officer-required, ra-batch-empty, ra-batch-too-large,
+  // ra-quota-rate, ra-quota-rows, ra-queue-full; nothing is kept then. A row that is too long
+  // (csr-too-large) or unreadable is refused and harms no other. The same requests from the same
+  // subscriber give the same batch again (safe to repeat after a lost answer).
   Result<BatchId> submit(const Submission& submission);
-  // Decides up to `rows_max` waiting rows in order of submission. Returns how many.
+  QuotaUse quota(Eui64 subscriber) const;
+  // Decides up to `rows_max` waiting rows: single requests of all subscribers, or a part of one
+  // batch; subscribers take turns. Returns how many; 0 during planned maintenance.
   std::size_t decide(std::size_t rows_max);
+  // Journals batch_completed for every batch whose rows all have an answer. Returns how many.
+  std::size_t note_answered();
   // Refuses the held rows whose approval lapsed. Returns how many.
   std::size_t lapse_held();
 
@@ -93,7 +118,7 @@ class RegistrationAuthority {
   const World& world_;
   storage::Store& store_;
   Workers& workers_;
-  Bytes cursor_;  // decide() starts looking here: rows before it are decided
+  std::unique_ptr<Intake> intake_;
 };
 
 }  // namespace wattseal::smki

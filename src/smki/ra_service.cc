@@ -1,6 +1,9 @@
 #include "smki/ra_service.h"
 
+#include <cmath>
+
 #include "smki/batch_file.h"
+#include "smki/performance.h"
 #include "smki/service_json.h"
 
 namespace wattseal::smki {
@@ -13,12 +16,46 @@ std::string_view content_type(const http::Request& request) {
   return type ? std::string_view(*type) : std::string_view{};
 }
 
-json to_json(const BatchStatus& status) {
-  return {{"batch", status.id},           {"subscriber", status.subscriber.text()},
-          {"rows", status.rows},          {"decided", status.decided},
-          {"refused", status.refused},    {"held", status.held},
-          {"issued", status.issued},      {"published", status.published},
-          {"complete", status.complete()}};
+// Rows a second from receipt until the answer, or until now.
+double rate(std::uint32_t rows, const BatchStatus& status, std::int64_t now) {
+  const std::int64_t taken =
+      status.answered_milliseconds.value_or(now) - status.received_milliseconds;
+  return taken <= 0 ? 0 : std::round(1000.0 * rows / static_cast<double>(taken) * 10) / 10;
+}
+
+std::string iso_of(std::int64_t milliseconds) {
+  return UtcTime::from_unix_seconds(milliseconds / 1000).iso();
+}
+
+json to_json(const BatchStatus& status, std::int64_t now) {
+  json out{{"batch", status.id},
+           {"subscriber", status.subscriber.text()},
+           {"rows", status.rows},
+           {"decided", status.decided},
+           {"refused", status.refused},
+           {"held", status.held},
+           {"issued", status.issued},
+           {"published", status.published},
+           {"complete", status.complete()},
+           {"settled", status.settled()},
+           {"received", iso_of(status.received_milliseconds)},
+           {"due", status.due.iso()},
+           {"published_a_second", rate(status.published, status, now)}};
+  if (status.answered_milliseconds) {
+    out["answered"] = iso_of(*status.answered_milliseconds);
+    out["in_time"] = *status.answered_milliseconds <= status.due.unix_seconds() * 1000;
+  }
+  return out;
+}
+
+json to_json(const QuotaUse& use) {
+  const auto of = [](std::uint64_t used, std::uint64_t most) {
+    return json{{"used", used}, {"limit", most}};
+  };
+  return {{"waiting_requests", of(use.rows, use.limits.waiting_rows_subscriber)},
+          {"waiting_submissions", of(use.submissions, use.limits.waiting_submissions)},
+          {"submissions_this_minute", of(use.this_minute, use.limits.submissions_per_minute)},
+          {"waiting_requests_of_all", of(use.rows_of_all, use.limits.waiting_rows)}};
 }
 
 json to_json(const RowResult& result, TraceId trace) {
@@ -42,6 +79,42 @@ Submission submission(const Caller& caller, BatchFile file, TraceId trace) {
           caller.person,      caller.address,           std::move(file.unreadable)};
 }
 
+// A full queue says what is used, what may be and when to come again.
+http::Response refuse_submission(const SubscriberService& service, Eui64 subscriber,
+                                 const Refusal& refusal, TraceId trace) {
+  const bool rate_limited = refusal.rule == "ra-quota-rate"_rule;
+  const bool full = refusal.rule == "ra-quota-rows"_rule || refusal.rule == "ra-queue-full"_rule;
+  http::Response response = refuse(refusal, trace);
+  if (!rate_limited && !full) return response;
+  const QuotaUse use = service.authority.quota(subscriber);
+  json body = json::parse(response.body);
+  const std::uint64_t seconds =
+      rate_limited ? use.seconds_to_next_minute : limit("quota_retry_seconds");
+  body["retry_after_seconds"] = seconds;
+  body["quota"] = to_json(use);
+  response.body = body.dump() + "\n";
+  response.headers.push_back({"Retry-After", std::to_string(seconds)});
+  return response;
+}
+
+// What a submission is told at once: its number, when its answer is due, and when the service goes
+// on while it does not serve.
+json receipt(const SubscriberService& service, BatchId batch) {
+  const BatchStatus status = service.authority.status(batch).value();
+  json out{{"batch", batch},
+           {"rows", status.rows},
+           {"refused", status.refused},
+           {"received", iso_of(status.received_milliseconds)},
+           {"due", status.due.iso()}};
+  const UtcTime now = service.world.now();
+  const Calendar calendar = Calendar::read(service.store, now);
+  if (!calendar.serves(now)) {
+    out["outside_service"] = calendar.maintenance_at(now) ? "maintenance" : "service window";
+    out["serves_from"] = calendar.serves_from(now).iso();
+  }
+  return out;
+}
+
 // One request, in any form of a batch; a refused row is the refusal of the request.
 Result<BatchFile> read_single(const http::Request& request) {
   TRY_ASSIGN(BatchFile file, read_batch_file(request.body, content_type(request)));
@@ -59,9 +132,16 @@ http::Response single(const SubscriberService& service, const http::Request& req
   if (!file.ok()) return refuse(file.refusal(), request.trace);
   const Result<BatchId> batch =
       service.authority.submit(submission(*caller, std::move(*file), request.trace));
-  if (!batch.ok()) return refuse(batch.refusal(), request.trace);
+  if (!batch.ok())
+    return refuse_submission(service, *caller->subscriber, batch.refusal(), request.trace);
   service.wake();
-  if (!service.wait(*batch)) return json_answer(202, {{"batch", *batch}, {"state", "waiting"}});
+  const UtcTime now = service.world.now();
+  const bool paused = Calendar::read(service.store, now).maintenance_at(now) != nullptr;
+  if (paused || !service.wait(*batch)) {
+    json waiting = receipt(service, *batch);
+    waiting["state"] = "waiting";
+    return json_answer(202, waiting);
+  }
   const std::vector<RowResult> results = service.authority.results(*batch, 0, 1);
   CHECK(results.size() == 1);
   if (results[0].state == RowState::held)
@@ -86,9 +166,79 @@ http::Response batched(const SubscriberService& service, const http::Request& re
   if (!file.ok()) return refuse(file.refusal(), request.trace);
   const Result<BatchId> batch =
       service.authority.submit(submission(*caller, std::move(*file), request.trace));
-  if (!batch.ok()) return refuse(batch.refusal(), request.trace);
+  if (!batch.ok())
+    return refuse_submission(service, *caller->subscriber, batch.refusal(), request.trace);
   service.wake();
-  return json_answer(202, {{"batch", *batch}});
+  return json_answer(202, receipt(service, *batch));
+}
+
+// One of the registration authority's own people, who may act now.
+bool of_the_authority(const SubscriberService& service, const Caller& caller) {
+  if (caller.person == 0) return false;
+  const Result<Person> person = service.office.person(caller.person);
+  return person.ok() && !person->party && person->may_act(service.world.now());
+}
+
+// A batch is its subscriber's, and the registration authority's own people may look at any. Others
+// learn no more than that there is none.
+Result<BatchStatus> own_batch(const SubscriberService& service, const http::Request& request,
+                              BatchId id) {
+  TRY_ASSIGN(const Caller caller, identify_caller(service.office, request));
+  TRY_ASSIGN(BatchStatus status, service.authority.status(id));
+  if (caller.subscriber == status.subscriber) return status;
+  if (of_the_authority(service, caller)) return status;
+  if (caller.person == 0 && !caller.subscriber) {
+    return Refusal{"ra-subscriber-missing"_rule, "nothing says which subscriber is asking",
+                   "X-Subscriber"};
+  }
+  return Refusal{"ra-unknown-batch"_rule, "there is no batch " + std::to_string(id), "batch"};
+}
+
+http::Response quota(const SubscriberService& service, const http::Request& request) {
+  const Result<Caller> caller = identify(service, request);
+  if (!caller.ok()) return refuse(caller.refusal(), request.trace);
+  const Result<Party> party = service.authority.party(*caller->subscriber);
+  if (!party.ok()) return refuse(party.refusal(), request.trace);
+  json out = to_json(service.authority.quota(party->id));
+  out["subscriber"] = party->id.text();
+  out["batch_rows"] = limit("batch_rows_max");
+  out["batch_file_octets"] = limit("batch_file_octets_max");
+  return json_answer(200, out);
+}
+
+http::Response performance(const SubscriberService& service, const http::Request& request) {
+  const Result<Caller> caller = identify_caller(service.office, request);
+  if (!caller.ok()) return refuse(caller.refusal(), request.trace);
+  if (!of_the_authority(service, *caller))
+    return refuse({"ra-person-missing"_rule,
+                   "the report is for people of the registration authority", "X-Person"},
+                  request.trace);
+  const std::string* const given = request.query_value("month");
+  const Result<Month> month = Month::parse(given ? *given : "");
+  if (!month.ok()) return refuse(month.refusal(), request.trace);
+  const std::unique_ptr<storage::Reader> view = service.store.snapshot();
+  return json_answer(200, to_json(measure_performance(*view, *month, service.world.now())));
+}
+
+// Anyone may know when the service serves.
+http::Response hours(const SubscriberService& service) {
+  const UtcTime now = service.world.now();
+  const Calendar calendar = Calendar::read(service.store, now);
+  json planned = json::array();
+  for (const Maintenance& one : calendar.planned())
+    planned.push_back({{"maintenance", one.id},
+                       {"from", one.from.iso()},
+                       {"until", one.until.iso()},
+                       {"announced", one.announced.iso()},
+                       {"with_notice", one.with_notice()},
+                       {"reason", one.reason}});
+  return json_answer(200, {{"now", now.iso()},
+                           {"serves", calendar.serves(now)},
+                           {"serves_from", calendar.serves_from(now).iso()},
+                           {"opens_hour", limit("service_window_opens_hour")},
+                           {"closes_hour", limit("service_window_closes_hour")},
+                           {"clock", "UK local time"},
+                           {"maintenance", planned}});
 }
 
 http::Response look(const SubscriberService& service, const http::Request& request) {
@@ -101,9 +251,9 @@ http::Response look(const SubscriberService& service, const http::Request& reque
     return refuse({"ra-unknown-batch"_rule,
                    "'" + std::string(rest.substr(0, 40)) + "' is no batch number", "path"},
                   request.trace);
-  const Result<BatchStatus> status = service.authority.status(*id);
+  const Result<BatchStatus> status = own_batch(service, request, *id);
   if (!status.ok()) return refuse(status.refusal(), request.trace);
-  if (!results) return json_answer(200, to_json(*status));
+  if (!results) return json_answer(200, to_json(*status, service.world.clock.now_milliseconds()));
   const std::string* from = request.query_value("from");
   const std::string* most = request.query_value("max");
   const std::uint64_t rows_max = std::min<std::uint64_t>(
@@ -127,6 +277,12 @@ void add_subscriber_routes(http::Router& router, const SubscriberService& servic
             [&service](const http::Request& request) { return batched(service, request); });
   router.on("GET", "/api/v1/batches/*",
             [&service](const http::Request& request) { return look(service, request); });
+  router.on("GET", "/api/v1/quota",
+            [&service](const http::Request& request) { return quota(service, request); });
+  router.on("GET", "/api/v1/performance",
+            [&service](const http::Request& request) { return performance(service, request); });
+  router.on("GET", "/api/v1/maintenance",
+            [&service](const http::Request&) { return hours(service); });
 }
 
 }  // namespace wattseal::smki

@@ -6,6 +6,11 @@
 //                                             batch number
 //   GET  /api/v1/batches/{id}                 counts
 //   GET  /api/v1/batches/{id}/results?from=&max=   row by row
+//   GET  /api/v1/quota                        what the subscriber uses of what it may
+//   GET  /api/v1/performance?month=yyyy-mm    performance.h, for the registration authority's
+//   people GET  /api/v1/maintenance                  the service window and planned maintenance
+// A batch is shown to its subscriber and to people of the registration authority only. Full queues
+// answer 429 or 503 with Retry-After, what is used and what may be.
 // Rules: as ra.h, batch_file.h and ra-subscriber-missing, ra-service-bundle.
 #pragma once
 #include "http/http.h"
@@ -18,7 +23,8 @@ struct SubscriberService {
   const World& world;
   RegistrationAuthority& authority;
   const Repository& repository;
-  const Office& office;  // knows who is asking
+  const Office& office;   // knows who is asking
+  storage::Store& store;  // the maintenance calendar, uploads, the journal for the report
   // Called after a submission so that deciding and issuing start at once.
   std::function<void()> wake;
   // Waits until the batch is settled or the time is over; returns whether it is.

@@ -11,9 +11,23 @@ Bytes row_key(BatchId batch, std::uint32_t row) {
   return key;
 }
 
-BatchId batch_of(BytesView row_key) { return get_be(row_key.first(8)); }
+BatchId batch_of(BytesView row_key) { return get_be(row_key.last(12).first(8)); }
 std::uint32_t row_of(BytesView row_key) {
-  return static_cast<std::uint32_t>(get_be(row_key.subspan(8, 4)));
+  return static_cast<std::uint32_t>(get_be(row_key.last(4)));
+}
+
+Bytes WorkKey::octets() const {
+  Bytes key;
+  put_be(key, order);
+  key.push_back(static_cast<Octet>(lane));
+  put_be(key, subscriber.number());
+  append(key, row_key(batch, first_row));
+  return key;
+}
+WorkKey WorkKey::read(BytesView octets) {
+  if (octets.size() != 29) throw Fault("a key of ca_work is damaged");
+  return {get_be(octets.first(8)), octets[8] == 0 ? Lane::single : Lane::batched,
+          Eui64::from_number(get_be(octets.subspan(9, 8))), batch_of(octets), row_of(octets)};
 }
 
 Bytes part_key(BatchId batch, char part) {
@@ -37,6 +51,8 @@ Bytes Decisions::record() const {
       .number(refused)
       .number(person)
       .text(address)
+      .number(static_cast<std::uint64_t>(received_milliseconds))
+      .number(static_cast<std::uint64_t>(due.unix_seconds()))
       .bytes();
 }
 
@@ -54,7 +70,20 @@ Decisions Decisions::read(BytesView octets) {
   decisions.refused = static_cast<std::uint32_t>(record.number());
   decisions.person = record.number();
   decisions.address = record.text();
+  decisions.received_milliseconds = static_cast<std::int64_t>(record.number());
+  decisions.due = UtcTime::from_unix_seconds(static_cast<std::int64_t>(record.number()));
   return decisions;
+}
+
+void refuse_row(storage::Batch& batch, BatchId id, std::uint32_t row, const Refusal& refusal,
+                UtcTime now, TraceId trace) {
+  batch.put(tables::batch_rows, row_key(id, row),
+            encode_refused(refusal.rule.text(), refusal.detail));
+  batch.append(FactWriter(FactKind::row_refused, now, trace)
+                   .number(FactField::batch, id)
+                   .number(FactField::row, row)
+                   .text(FactField::rule, refusal.rule.text())
+                   .bytes());
 }
 
 void refuse_held_row(const storage::Reader& reader, storage::Batch& batch, BytesView key,
@@ -68,12 +97,7 @@ void refuse_held_row(const storage::Reader& reader, storage::Batch& batch, Bytes
                       Refusal{"office-race"_rule, "the batch was changed at the same moment"});
   batch.put(tables::batches, decisions_key, decisions.record());
   batch.erase(tables::held_rows, key);
-  batch.put(tables::batch_rows, key, encode_refused(refusal.rule.text(), refusal.detail));
-  batch.append(FactWriter(FactKind::row_refused, now, trace)
-                   .number(FactField::batch, batch_of(key))
-                   .number(FactField::row, row_of(key))
-                   .text(FactField::rule, refusal.rule.text())
-                   .bytes());
+  refuse_row(batch, batch_of(key), row_of(key), refusal, now, trace);
 }
 
 Bytes encode_work(const std::vector<AuthorisedRow>& rows, TraceId trace) {

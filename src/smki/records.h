@@ -1,6 +1,7 @@
 // Keys and values of the tables that the registration authority and the certification authorities
 // share. Private to smki.
 #pragma once
+#include "smki/fair_queue.h"
 #include "smki/ra.h"
 #include "terms/facts.h"
 #include "terms/tables.h"
@@ -8,10 +9,23 @@
 namespace wattseal::smki {
 
 Bytes row_key(BatchId batch, std::uint32_t row);  // batch(8) row(4)
-BatchId batch_of(BytesView row_key);
+BatchId batch_of(BytesView row_key);              // of a WorkKey too: it ends with a row key
 std::uint32_t row_of(BytesView row_key);
 Bytes part_key(BatchId batch, char part);  // batch(8) part(1)
 Bytes key_seen_key(const crypto::PublicPoint& key);
+
+// Key of ca_work. Orders are drawn from one counter in the commit that writes the row, so that keys
+// become visible in their order.
+inline constexpr std::string_view kWorkOrder = "next_ca_work";
+struct WorkKey {
+  std::uint64_t order = 0;
+  Lane lane = Lane::single;
+  Eui64 subscriber;
+  BatchId batch = 0;
+  std::uint32_t first_row = 0;
+  Bytes octets() const;
+  static WorkKey read(BytesView octets);
+};
 
 // Rows that the registration authority authorised, handed to the certification authority as one
 // chunk of one batch.
@@ -35,17 +49,21 @@ struct Decisions {
   std::uint32_t rows = 0, decided = 0, refused = 0;
   PersonId person = 0;
   std::string address;
+  std::int64_t received_milliseconds = 0;
+  UtcTime due;
 
   Bytes record() const;
   static Decisions read(BytesView octets);
 };
 
-// Rows given back to the certification authority out of order are counted here, so that it looks
-// for them.
-inline constexpr std::string_view kReleasedCounter = "rows_released";
+// When the last row of a batch got its answer: milliseconds; written when it is noticed.
+inline constexpr char kAnswered = 'a';
 
 // The journal's record of a party as it now is.
 void add_party_fact(storage::Batch& batch, const Party& party, UtcTime now, TraceId trace);
+// The outcome and the fact of a row that is refused.
+void refuse_row(storage::Batch& batch, BatchId id, std::uint32_t row, const Refusal& refusal,
+                UtcTime now, TraceId trace);
 // Ends a held row; counts it in its batch. Race: refusal office-race.
 void refuse_held_row(const storage::Reader& reader, storage::Batch& batch, BytesView key,
                      const Refusal& refusal, UtcTime now, TraceId trace);

@@ -73,7 +73,8 @@ struct Rig {
   }
 
   void settle() {
-    while (authority.decide(1024) + ca->issue() + ca->revoke_authorised() + repository.publish() >
+    while (authority.decide(1024) + ca->issue() + ca->revoke_authorised() + repository.publish() +
+               authority.note_answered() >
            0) {
     }
   }

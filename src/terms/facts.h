@@ -45,6 +45,8 @@ enum class FactKind : std::uint16_t {
   response_delivered = 39,
   request_timed_out = 40,
   journal_checkpoint_signed = 80,
+  maintenance_planned = 60,
+  maintenance_cancelled = 61,
 };
 
 enum class FactField : std::uint8_t {
@@ -107,6 +109,11 @@ enum class FactField : std::uint8_t {
   journal_size = 100,
   journal_chain = 101,
   note = 102,  // signed note
+  due = 80,    // unix seconds
+  refused = 81,
+  held = 82,
+  at_milliseconds = 83,  // since 1970
+  maintenance = 84,
 };
 
 class FactWriter {

@@ -17,8 +17,15 @@ inline constexpr Table batch_requests{
     4, "batch_requests"};  // batch id(8) row(4) -> PKCS#10, until decided
 inline constexpr Table submissions{
     5, "submissions"};  // subscriber(8) SHA-256 of the submission -> batch id
+// 6 was ca_work by batch; its order now is that of deciding
 inline constexpr Table ca_work{
-    6, "ca_work"};  // batch id(8) first row(4) -> authorised rows for the CA
+    42, "ca_queue"};  // order(8) class(1) subscriber(8) batch id(8) first row(4) -> rows for the CA
+inline constexpr Table open_batches{
+    17,
+    "open_batches"};  // batch id(8) -> subscriber, rows, receipt, due; until every row is answered
+inline constexpr Table maintenance{18, "maintenance"};  // number(8) -> from, until, why
+inline constexpr Table uploads{19, "uploads"};          // subscriber(8) number(8) -> Upload record
+inline constexpr Table upload_pieces{41, "upload_pieces"};  // upload number(8) offset(8) -> octets
 inline constexpr Table held_rows{
     7, "held_rows"};  // batch id(8) row(4) -> authorised row that waits for people, as ca_work
 inline constexpr Table people{8, "people"};  // person(8) -> Person record

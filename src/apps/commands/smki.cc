@@ -1,4 +1,4 @@
-// smki ceremony | inspect | lint | submit
+// smki ceremony | inspect | lint | submit; performance and maintenance are in smki_service.cc
 #include <fmt/format.h>
 
 #include <chrono>
@@ -288,10 +288,17 @@ int submit(const Context& context, const std::string& url, const std::string& su
   }
   const std::string batch =
       "/api/v1/batches/" + std::to_string(answer["batch"].get<std::uint64_t>());
+  const auto look = [&](const std::string& path) {
+    http::Request question;
+    question.method = "GET";
+    question.path = path;
+    question.headers = {{"X-Subscriber", subscriber}};
+    return json::parse((*client)->send(question).body);
+  };
   json status;
   do {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    status = json::parse((*client)->get(batch).body);
+    status = look(batch);
     fmt::print(stderr, "\r{} of {} published, {} refused", status["published"].get<std::uint64_t>(),
                status["rows"].get<std::uint64_t>(), status["refused"].get<std::uint64_t>());
   } while (!status["complete"].get<bool>());
@@ -299,9 +306,7 @@ int submit(const Context& context, const std::string& url, const std::string& su
   json rows = json::array();
   const std::uint64_t total = status["rows"];
   for (std::uint64_t from = 0; from < total; from += 1000) {
-    for (json& row : json::parse((*client)
-                                     ->get(batch + "/results?max=1000&from=" + std::to_string(from))
-                                     .body)["rows"]) {
+    for (json& row : look(batch + "/results?max=1000&from=" + std::to_string(from))["rows"]) {
       if (context.json)
         rows.push_back(row);
       else
@@ -344,6 +349,7 @@ void add_smki(CLI::App& app, Context& context) {
   add_inspect(*smki, context);
   add_lint(*smki, context);
   add_submit(*smki, context);
+  add_smki_service(*smki, context);
   smki->footer(
       examples({"wattseal smki ceremony --data wattseal-data", "wattseal smki lint certificate.pem",
                 "wattseal smki submit requests.pem --subscriber EUI"}));
