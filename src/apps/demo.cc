@@ -604,6 +604,9 @@ void print_summary(const json& summary) {
 }  // namespace
 
 nlohmann::json run_demo(const World& world, const DemoOptions& options) {
+  // Found out now, not when everything has been done.
+  if (!options.json.empty() && !std::ofstream(options.json).good())
+    throw Fault("cannot write " + options.json.string());
   Demo demo(world, options);
   json summary = demo.run();
   if (!options.json.empty()) {

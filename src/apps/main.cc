@@ -94,6 +94,9 @@ int run(int count, char** words) {
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& error) {
+    // The parser says only that a command is missing where one is misspelt.
+    if (count > 1 && words[1][0] != '-' && app.get_subcommands().empty())
+      fmt::print(stderr, "wattseal: there is no command '{}'\n", words[1]);
     return app.exit(error) == 0 ? kDone : kUsedWrongly;
   }
   try {

@@ -51,9 +51,13 @@ constexpr DccRole kDccRoles[] = {
     {DccParty::broker, RemotePartyRole::access_control_broker, KeyUse::digital_signature,
      "dcc.broker.ds"},
     {DccParty::recovery, RemotePartyRole::recovery, KeyUse::digital_signature, "dcc.recovery.ds"},
+    {DccParty::recovery, RemotePartyRole::recovery, KeyUse::key_agreement, "dcc.recovery.ka"},
     {DccParty::cos, RemotePartyRole::transitional_cos, KeyUse::digital_signature, "dcc.cos.ds"},
+    {DccParty::cos, RemotePartyRole::transitional_cos, KeyUse::key_agreement, "dcc.cos.ka"},
     {DccParty::wan_provider, RemotePartyRole::wan_provider, KeyUse::digital_signature,
      "dcc.wan.ds"},
+    {DccParty::wan_provider, RemotePartyRole::wan_provider, KeyUse::key_agreement, "dcc.wan.ka"},
+    {DccParty::xml_signer, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.user-xml.ds"},
     {DccParty::xml_signer, RemotePartyRole::dsp_xml_sign, KeyUse::digital_signature, "dcc.xml.ds"},
 };
 
@@ -144,7 +148,12 @@ struct Platform::State {
   bool publish_step() {
     const bool published = repository.publish() > 0;
     announce();  // rows that were only refused complete a batch too
-    log_signer->sign();
+    // Under load a checkpoint a second is enough.
+    const std::int64_t now = world.clock.monotonic_microseconds();
+    if (!published || now - checkpoint_at > 1'000'000) {
+      log_signer->sign();
+      checkpoint_at = now;
+    }
     return authority.note_answered() > 0 || published;
   }
   // Wakes those whose batch has come to its end.
@@ -181,8 +190,9 @@ struct Platform::State {
     while (!waiter.done && !stopping && world.clock.monotonic_microseconds() < deadline)
       waiter.changed.wait_for(lock, std::chrono::milliseconds(100));
     waiters.erase(mine);
+    const bool done = waiter.done;
     lock.unlock();
-    return settled(batch);
+    return done || settled(batch);
   }
 
   // ---- the way out
@@ -335,6 +345,7 @@ struct Platform::State {
   };
   std::mutex progress_mutex;
   std::multimap<smki::BatchId, Waiter*> waiters;
+  std::int64_t checkpoint_at = 0;  // publish pump only
   std::unique_ptr<Pump> decide_pump, issue_pump, publish_pump, command_pump, response_pump,
       expiry_pump, checkpoint_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;

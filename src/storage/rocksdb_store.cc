@@ -141,6 +141,9 @@ rocksdb::Options options_for_the_embedded_store() {
   options.max_open_files = 512;
   options.keep_log_file_num = 2;
   options.write_buffer_size = 64u << 20;
+  // Most look-ups ask for what is not there: a key that was never certified, a number never used.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = 0.02;
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.block_cache = rocksdb::NewLRUCache(64u << 20);

@@ -47,6 +47,8 @@ TEST(ExitCodes, TellWrongUseFromRefusals) {
   EXPECT_EQ(wattseal("--version").code, 0);
   EXPECT_EQ(wattseal("").code, 2);
   EXPECT_EQ(wattseal("nonsense").code, 2);
+  EXPECT_NE(wattseal("nonsense").out.find("no command 'nonsense'"), std::string::npos);
+  EXPECT_EQ(wattseal("demo --meters 1 --json /nonexistent/x.json").code, 3);
   EXPECT_EQ(wattseal("gbcs parse /nonexistent/message.hex").code, 2);
   EXPECT_EQ(wattseal("utrn 00000000000000000000").code, 1);
   EXPECT_EQ(wattseal("repository --url http://127.0.0.1:9 --serial 01").code, 3);
