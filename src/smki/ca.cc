@@ -167,6 +167,7 @@ struct CertificationAuthority::State {
                          .serial(row.serial)
                          .text(FactField::profile, row.profile_id)
                          .octets(FactField::tbs_digest, crypto::sha256(row.tbs))
+                         .octets(FactField::key_seen, seen)
                          .number(FactField::batch, batch_of(chunk))
                          .number(FactField::row, row.number)
                          .bytes());
@@ -197,6 +198,7 @@ struct CertificationAuthority::State {
                      .number(FactField::batch, batch_of(chunk))
                      .number(FactField::row, row)
                      .text(FactField::rule, refusal.rule.text())
+                     .text(FactField::detail, refusal.detail)
                      .bytes());
   }
 

@@ -140,6 +140,7 @@ void refuse_row(storage::Batch& batch, BatchId id, std::uint32_t row, const Refu
                    .number(FactField::batch, id)
                    .number(FactField::row, row)
                    .text(FactField::rule, refusal.rule.text())
+                   .text(FactField::detail, refusal.detail)
                    .bytes());
 }
 

@@ -44,6 +44,7 @@ struct Decisions {
 // for them.
 inline constexpr std::string_view kReleasedCounter = "rows_released";
 
+std::string role_codes(const Party& party);  // such as "IS/GS"
 // The journal's record of a party as it now is.
 void add_party_fact(storage::Batch& batch, const Party& party, UtcTime now, TraceId trace);
 // Ends a held row; counts it in its batch. Race: refusal office-race.

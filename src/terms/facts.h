@@ -107,6 +107,11 @@ enum class FactField : std::uint8_t {
   journal_size = 100,
   journal_chain = 101,
   note = 102,  // signed note
+  user_roles = 103,
+  device_variant = 104,
+  export_supplier = 105,
+  agent = 106,
+  key_seen = 107,  // beginning of the digest of a public key
 };
 
 class FactWriter {
