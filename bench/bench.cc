@@ -67,6 +67,7 @@ constexpr Row kRows[] = {{"issue_batch", issue_batch},
                          {"issue_single_https", issue_single_https},
                          {"repository_lookup", repository_lookup},
                          {"crl_million", crl_million},
+                         {"log_append", log_append},
                          {"gateway_noncritical", gateway_noncritical},
                          {"gateway_critical", gateway_critical},
                          {"parse", parse}};

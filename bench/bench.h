@@ -39,6 +39,7 @@ RawLimits measure_raw_limits(const Bench& bench);
 void issue_batch(const Bench& bench, Results& results);
 void issue_single_https(const Bench& bench, Results& results);
 void repository_lookup(const Bench& bench, Results& results);
+void log_append(const Bench& bench, Results& results);
 void gateway_noncritical(const Bench& bench, Results& results);
 void gateway_critical(const Bench& bench, Results& results);
 void crl_million(const Bench& bench, Results& results);

@@ -102,13 +102,16 @@ bool JournalSigner::sign_when_due() {
   const std::uint64_t facts = store_.journal_head().next - 1;
   std::uint64_t last = 0;
   std::optional<UtcTime> at;
+  std::string newest;
   store_.scan_backwards(
       tables::journal_checkpoints, size_key(0), {}, [&](BytesView key, BytesView note) {
         last = get_be(key);
+        newest = std::string(as_text(note));
         const Result<tlog::Checkpoint> read_back = read(as_text(note), verifier());
         if (read_back.ok()) at = smki::checkpoint_time(*read_back);
         return false;
       });
+  put_outside(newest);
   // The checkpoint itself is a fact: a journal that holds no other new one is not signed again.
   if (at && facts <= last + 1) return false;
   const std::int64_t oldest = static_cast<std::int64_t>(limit("journal_checkpoint_minutes")) * 60;
@@ -134,8 +137,14 @@ std::string JournalSigner::sign() {
                    .text(FactField::note, note)
                    .bytes());
   if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
-  if (!outside_.empty()) replace_file(outside_, note);
+  put_outside(note);
   return note;
+}
+
+void JournalSigner::put_outside(const std::string& note) {
+  if (outside_.empty() || note.empty() || note == written_) return;
+  replace_file(outside_, note);
+  written_ = note;
 }
 
 Result<CheckpointReport> check_checkpoints(const storage::Reader& reader,

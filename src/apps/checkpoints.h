@@ -22,16 +22,19 @@ class JournalSigner {
   // Signs when the journal grew by limit journal_checkpoint_facts since the last checkpoint, or
   // grew at all and that one is older than limit journal_checkpoint_minutes; returns whether it
   // did.
+  // Writes the last one outside again when that failed, or was another process's.
   bool sign_when_due();
   // The signed note. Durable, inside and outside, when it returns.
   std::string sign();
   tlog::Verifier verifier() const { return {std::string(kJournalOrigin), key_->public_point()}; }
 
  private:
+  void put_outside(const std::string& note);
   const World& world_;
   storage::Store& store_;
   const crypto::KeyHandle key_;
   const std::filesystem::path outside_;
+  std::string written_;  // the note that stands outside, as far as we know
 };
 
 struct CheckpointReport {

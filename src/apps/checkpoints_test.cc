@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "apps/audit.h"
+#include "base/fault.h"
 #include "base/world.h"
 #include "terms/facts.h"
 #include "terms/tables.h"
@@ -183,6 +184,25 @@ TEST_F(Copy, BelievesNoOtherKey) {
       std::string(kJournalOrigin),
       crypto::key_from_test_scalar(crypto::sha256(as_bytes("x"))).value()->public_point());
   EXPECT_EQ(check_checkpoints(*store_, other, outside_).refusal().rule, "tlog-signature"_rule);
+}
+
+TEST(JournalCheckpoints, AreWrittenOutsideAgainWhenThatFailed) {
+  FixedClock clock{UtcTime::parse_iso("2026-05-01T10:00:00Z").value()};
+  const std::unique_ptr<Random> random = seeded_random(5);
+  const World world{clock, *random};
+  const std::unique_ptr<storage::Store> store = storage::memory_store();
+  const crypto::KeyHandle key =
+      crypto::key_from_test_scalar(crypto::sha256(as_bytes("audit"))).value();
+  const fs::path folder =
+      fs::temp_directory_path() / ("wattseal-outside-" + std::to_string(::getpid()));
+  JournalSigner signer(world, *store, key, folder / "note");
+  EXPECT_THROW((void)signer.sign_when_due(), Fault) << "the folder is not there";
+  fs::create_directories(folder);
+  EXPECT_FALSE(signer.sign_when_due()) << "it was signed; only the file is made good";
+  std::ifstream in(folder / "note");
+  const std::string outside{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  EXPECT_EQ(check_checkpoints(*store, signer.verifier(), outside)->checkpoints, 1u);
+  fs::remove_all(folder);
 }
 
 TEST(JournalCheckpoints, AreSignedWhenTheJournalGrewEnoughOrIsOld) {

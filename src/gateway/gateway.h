@@ -14,6 +14,8 @@
 #include "gateway/access.h"
 #include "gateway/transform.h"
 #include "http/http.h"
+#include "storage/changes.h"
+#include "terms/facts.h"
 #include "xml/dsig.h"
 
 namespace wattseal::gateway {
@@ -49,6 +51,8 @@ class Gateway {
   // device_response_timeout_seconds until it is set.
   void set_device_response_timeout(std::chrono::seconds timeout);
 
+  // What an endpoint-registered fact did to the table.
+  static void replay_endpoint(storage::Changes& rows, const FactView& fact);
   Status register_endpoint(Eui64 user, const std::string& url, TraceId trace);
 
   // From the WAN. A message that is not believed is journalled and dropped; it ends nothing.

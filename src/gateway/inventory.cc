@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/fault.h"
 #include "terms/facts.h"
 #include "terms/tables.h"
 
@@ -132,7 +133,8 @@ Status Inventory::apply(const std::vector<InventoryEvent>& events, TraceId trace
     if (!before) {
       fact.eui(FactField::hub, device.hub)
           .text(FactField::model, device.model)
-          .text(FactField::meter_point, device.meter_point);
+          .text(FactField::meter_point, device.meter_point)
+          .text(FactField::device_variant, device.variant);
     }
     batch.append(fact.bytes());
     changed.insert_or_assign(device.id, device);
@@ -143,6 +145,27 @@ Status Inventory::apply(const std::vector<InventoryEvent>& events, TraceId trace
   }
   TRY(store_.commit(std::move(batch)));
   return {};
+}
+
+void Inventory::replay(storage::Changes& rows, const FactView& fact) {
+  InventoryEvent event;
+  const std::optional<Eui64> id = fact.eui(FactField::device);
+  const std::optional<DeviceType> type = device_type(fact.text(FactField::device_type));
+  if (!id || !type) throw Fault("a device's fact lacks a field");
+  event.device = *id;
+  event.event = std::string(fact.text(FactField::event));
+  event.type = *type;
+  event.hub = fact.eui(FactField::hub).value_or(Eui64());
+  event.meter_point = std::string(fact.text(FactField::meter_point));
+  event.model = std::string(fact.text(FactField::model));
+  event.variant = std::string(fact.text(FactField::device_variant));
+  std::optional<Device> before;
+  if (const std::optional<Bytes> stored = rows.get(tables::devices, event.device.octets()))
+    before = from_record(event.device, *stored);
+  const Result<Device> device = after(before, event, fact.at());
+  if (!device.ok()) throw Fault("a journalled event cannot happen: " + explain(device.refusal()));
+  rows.put(tables::devices, event.device.octets(), to_record(*device));
+  rows.put(tables::hub_devices, hub_key(device->hub, event.device), {});
 }
 
 std::uint64_t Inventory::count(DeviceStatus status) const {

@@ -5,7 +5,8 @@
 // spec/smki.md 9.1; H4-H6.
 #pragma once
 #include "base/world.h"
-#include "storage/store.h"
+#include "storage/changes.h"
+#include "terms/facts.h"
 #include "terms/terms.h"
 
 namespace wattseal::gateway {
@@ -40,6 +41,8 @@ class Inventory {
   // Refuses inventory-transition, inventory-unknown-device, inventory-known-device.
   Status apply(const std::vector<InventoryEvent>& events, TraceId trace);
   std::uint64_t count(DeviceStatus status) const;
+  // What a device-status-changed fact did to the tables. Throws Fault when it could not happen.
+  static void replay(storage::Changes& rows, const FactView& fact);
 
  private:
   const World& world_;

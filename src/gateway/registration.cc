@@ -1,5 +1,6 @@
 #include "gateway/registration.h"
 
+#include "base/fault.h"
 #include "terms/facts.h"
 #include "terms/tables.h"
 
@@ -49,16 +50,32 @@ Status Registration::record(const std::vector<MeterPoint>& points, TraceId trace
   storage::Batch batch;
   for (const MeterPoint& point : points) {
     batch.put(tables::meter_points, as_bytes(point.id), to_record(point));
-    batch.append(FactWriter(FactKind::registration_recorded, world_.now(), trace)
-                     .text(FactField::meter_point, point.id)
-                     .eui(FactField::supplier, point.supplier)
-                     .eui(FactField::network_operator, point.network_operator)
-                     .number(FactField::effective_from,
-                             static_cast<std::uint64_t>(point.effective_from.unix_seconds()))
-                     .bytes());
+    FactWriter fact(FactKind::registration_recorded, world_.now(), trace);
+    fact.text(FactField::meter_point, point.id)
+        .eui(FactField::supplier, point.supplier)
+        .eui(FactField::network_operator, point.network_operator)
+        .time(FactField::effective_from, point.effective_from);
+    if (point.export_supplier) fact.eui(FactField::export_supplier, *point.export_supplier);
+    if (point.agent) fact.eui(FactField::agent, *point.agent);
+    batch.append(fact.bytes());
   }
   TRY(store_.commit(std::move(batch)));
   return {};
+}
+
+void Registration::replay(storage::Changes& rows, const FactView& fact) {
+  const std::optional<Eui64> supplier = fact.eui(FactField::supplier),
+                             network = fact.eui(FactField::network_operator);
+  if (!supplier || !network) throw Fault("a registration's fact lacks a field");
+  MeterPoint point;
+  point.id = std::string(fact.text(FactField::meter_point));
+  point.supplier = *supplier;
+  point.network_operator = *network;
+  point.export_supplier = fact.eui(FactField::export_supplier);
+  point.agent = fact.eui(FactField::agent);
+  point.effective_from =
+      UtcTime::from_unix_seconds(static_cast<std::int64_t>(fact.number(FactField::effective_from)));
+  rows.put(tables::meter_points, as_bytes(point.id), to_record(point));
 }
 
 Result<MeterPoint> Registration::find(std::string_view id) const {

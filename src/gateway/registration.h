@@ -3,7 +3,8 @@
 // registration-unknown. Source: spec/smki.md 11; ¶95.
 #pragma once
 #include "base/world.h"
-#include "storage/store.h"
+#include "storage/changes.h"
+#include "terms/facts.h"
 
 namespace wattseal::gateway {
 
@@ -21,6 +22,8 @@ class Registration {
   Registration(const World& world, storage::Store& store);
   Status record(const std::vector<MeterPoint>& points, TraceId trace);
   Result<MeterPoint> find(std::string_view id) const;
+  // What a registration-recorded fact did to the table. Throws Fault when it lacks a field.
+  static void replay(storage::Changes& rows, const FactView& fact);
 
  private:
   const World& world_;

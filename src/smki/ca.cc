@@ -189,6 +189,7 @@ struct CertificationAuthority::State {
                        .serial(row.serial)
                        .text(FactField::profile, row.profile_id)
                        .octets(FactField::tbs_digest, crypto::sha256(row.tbs))
+                       .octets(FactField::key_seen, seen)
                        .number(FactField::batch, batch_of(chunk.key))
                        .number(FactField::row, row.number)
                        .bytes());

@@ -107,11 +107,8 @@ const ActRow* find_act_row(std::string_view kind) {
 // ---- parties
 
 Bytes to_record(const Party& party) {
-  std::string roles;
-  for (const UserRole role : party.user_roles)
-    roles += (roles.empty() ? "" : "/") + std::string(code(role));
   RecordWriter record;
-  record.text(party.name).text(party.kind).text(roles);
+  record.text(party.name).text(party.kind).text(role_codes(party));
   record.number(party.dual_control).number(party.entry_tests_passed);
   record.number(party.device_subscriber).number(party.organisation_subscriber);
   for (const EuiRange& range : party.allotted)

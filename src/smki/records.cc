@@ -83,6 +83,7 @@ void refuse_row(storage::Batch& batch, BatchId id, std::uint32_t row, const Refu
                    .number(FactField::batch, id)
                    .number(FactField::row, row)
                    .text(FactField::rule, refusal.rule.text())
+                   .text(FactField::detail, refusal.detail)
                    .bytes());
 }
 
@@ -138,11 +139,19 @@ Bytes encode_held(ActId act) {
   return RecordWriter().number(static_cast<std::uint64_t>(RowState::held)).number(act).bytes();
 }
 
+std::string role_codes(const Party& party) {
+  std::string codes;
+  for (const UserRole role : party.user_roles)
+    codes += (codes.empty() ? "" : "/") + std::string(code(role));
+  return codes;
+}
+
 void add_party_fact(storage::Batch& batch, const Party& party, UtcTime now, TraceId trace) {
   FactWriter fact(FactKind::party_registered, now, trace);
   fact.eui(FactField::party, party.id)
       .text(FactField::name, party.name)
-      .text(FactField::roles, party.kind);
+      .text(FactField::roles, party.kind)
+      .text(FactField::user_roles, role_codes(party));
   std::string standing = party.dual_control ? "dual-control" : "standing";
   if (party.entry_tests_passed) standing += " entry-tests-passed";
   if (party.device_subscriber) standing += " device-subscriber";

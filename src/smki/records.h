@@ -59,6 +59,7 @@ struct Decisions {
 // When the last row of a batch got its answer: milliseconds; written when it is noticed.
 inline constexpr char kAnswered = 'a';
 
+std::string role_codes(const Party& party);  // such as "IS/GS"
 // The journal's record of a party as it now is.
 void add_party_fact(storage::Batch& batch, const Party& party, UtcTime now, TraceId trace);
 // The outcome and the fact of a row that is refused.

@@ -133,6 +133,15 @@ void RevocationBook::put_list(storage::Batch& batch, const storage::Reader& read
                    .bytes());
 }
 
+void replay_list_state(storage::Changes& rows, const FactView& fact) {
+  const BytesView key_id = fact.find(FactField::issuer_key_id).value_or(BytesView());
+  const ListState state{fact.number(FactField::crl_number), fact.number(FactField::count),
+                        fact.at(),
+                        UtcTime::from_unix_seconds(
+                            static_cast<std::int64_t>(fact.number(FactField::effective_until)))};
+  rows.put(tables::meta, state_key(key_id), encode(state));
+}
+
 Result<Bytes> rebuild_list(const storage::Reader& reader, const Authority& issuer) {
   const Bytes& key_id = issuer.certificate.subject_key_id.value();
   std::vector<x509::RevokedEntry> entries;
@@ -160,8 +169,8 @@ Result<Bytes> rebuild_list(const storage::Reader& reader, const Authority& issue
     return Refusal{"log-entry"_rule, "a list counts more revocations than stand before it"};
   entries.resize(state->entries);
   std::ranges::sort(entries, by_serial);
-  return x509::assemble_certificate(x509::encode_tbs_crl(to_be_signed(issuer, *state, std::move(entries))),
-                                    signature);
+  return x509::assemble_certificate(
+      x509::encode_tbs_crl(to_be_signed(issuer, *state, std::move(entries))), signature);
 }
 
 }  // namespace wattseal::smki

@@ -3,6 +3,7 @@
 // to smki. Source: RFC 5280 5; spec/smki.md 1.11; ¶60. Not thread-safe.
 #pragma once
 #include "smki/authority.h"
+#include "storage/changes.h"
 
 namespace wattseal::smki {
 
@@ -28,6 +29,8 @@ class RevocationBook {
   std::vector<x509::RevokedEntry> entries_, next_;  // in serial order
 };
 
+// What is known of the latest list, made again from its fact.
+void replay_list_state(storage::Changes& rows, const FactView& fact);
 // The list again from the facts alone, octet for octet: what verify compares with the stored one.
 Result<Bytes> rebuild_list(const storage::Reader& reader, const Authority& issuer);
 

@@ -5,6 +5,8 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
+#include <mutex>
+
 #include "base/fault.h"
 #include "storage/flat.h"
 #include "storage/group_commit.h"
@@ -57,6 +59,73 @@ void scan_backwards_from(rocksdb::DB& db, rocksdb::ReadOptions options, BytesVie
   must(row->status());
 }
 
+rocksdb::Options options_for_the_embedded_store() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.recycle_log_file_num = 4;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.max_bgerror_resume_count = 0;  // after a failed write it is opened again, see Database
+  options.max_open_files = 512;
+  options.keep_log_file_num = 2;
+  options.write_buffer_size = 64u << 20;
+  // Most look-ups ask for what is not there: a key that was never certified, a number never used.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = 0.02;
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_cache = rocksdb::NewLRUCache(64u << 20);
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+// The open database. A database that failed to write once must not be written again (its log writer
+// stops the process), so the next commit closes it and opens what is on disk. Until then it is read
+// as before; so a full disk stops writers only, and only while it is full.
+class Database {
+ public:
+  Database(std::filesystem::path folder, std::shared_ptr<rocksdb::DB> db)
+      : folder_(std::move(folder)), db_(std::move(db)) {}
+
+  std::shared_ptr<rocksdb::DB> get() const {
+    const std::lock_guard lock(mutex_);
+    if (!db_) throw Fault("store: it could not be opened again after a failed write");
+    return db_;
+  }
+  void failed() {
+    const std::lock_guard lock(mutex_);
+    failed_ = true;
+  }
+  void mend() {
+    const std::lock_guard lock(mutex_);
+    if (!failed_) return;
+    if (db_ && db_.use_count() > 1)
+      throw Fault("store: after a failed write it waits for its readers to end");
+    if (std::filesystem::space(folder_).available < needed())
+      throw Fault("store: the disk is full");
+    db_.reset();
+    rocksdb::DB* opened = nullptr;
+    must(rocksdb::DB::Open(options_for_the_embedded_store(), folder_.string(), &opened));
+    db_.reset(opened);
+    failed_ = false;
+  }
+
+ private:
+  // Opening writes what the logs hold into a table.
+  std::uintmax_t needed() const {
+    std::uintmax_t octets = 1u << 20;
+    for (const std::filesystem::directory_entry& file :
+         std::filesystem::directory_iterator(folder_)) {
+      if (file.path().extension() == ".log") octets += file.file_size();
+    }
+    return octets;
+  }
+
+  const std::filesystem::path folder_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<rocksdb::DB> db_;
+  bool failed_ = false;
+};
+
 class RocksdbSnapshot final : public Flat<Reader> {
  public:
   explicit RocksdbSnapshot(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {
@@ -83,20 +152,23 @@ class RocksdbSnapshot final : public Flat<Reader> {
 
 class RocksdbStore final : public Flat<Store> {
  public:
-  explicit RocksdbStore(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+  RocksdbStore(std::filesystem::path folder, std::shared_ptr<rocksdb::DB> db)
+      : database_(std::move(folder), std::move(db)) {}
   Result<std::uint64_t> commit(Batch batch) override { return commits_.commit(std::move(batch)); }
   std::unique_ptr<Reader> snapshot() const override {
-    return std::make_unique<RocksdbSnapshot>(db_);
+    return std::make_unique<RocksdbSnapshot>(database_.get());
   }
 
  protected:
-  std::optional<Bytes> flat_get(BytesView key) const override { return get_from(*db_, {}, key); }
+  std::optional<Bytes> flat_get(BytesView key) const override {
+    return get_from(*database_.get(), {}, key);
+  }
   void flat_scan(BytesView first, BytesView last, const RowVisitor& visit) const override {
-    scan_from(*db_, {}, first, last, visit);
+    scan_from(*database_.get(), {}, first, last, visit);
   }
   void flat_scan_backwards(BytesView first, BytesView last,
                            const RowVisitor& visit) const override {
-    scan_backwards_from(*db_, {}, first, last, visit);
+    scan_backwards_from(*database_.get(), {}, first, last, visit);
   }
 
  private:
@@ -118,38 +190,21 @@ class RocksdbStore final : public Flat<Store> {
         batch.Put(slice(flat_key(kOwnTable.id(), as_bytes("head"))), slice(encode_head(set.head))));
     rocksdb::WriteOptions options;
     options.sync = true;
-    must(db_->Write(options, &batch));
+    const rocksdb::Status status = database_.get()->Write(options, &batch);
+    if (!status.ok()) database_.failed();
+    must(status);
   }
-  // Called at the start and after a failed write: RocksDB then refuses writes until it is told to
-  // go on.
+  // Called at the start and after a failed write.
   JournalHead head_on_disk() {
-    must(db_->Resume());
+    database_.mend();
     return journal_head();
   }
 
-  const std::shared_ptr<rocksdb::DB> db_;
+  Database database_;
   GroupCommit commits_{GroupCommit::Target{
       [this](std::uint8_t table, BytesView key) { return flat_get(flat_key(table, key)); },
       [this](const WriteSet& set) { write(set); }, [this] { return head_on_disk(); }}};
 };
-
-rocksdb::Options options_for_the_embedded_store() {
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.recycle_log_file_num = 4;
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  options.max_open_files = 512;
-  options.keep_log_file_num = 2;
-  options.write_buffer_size = 64u << 20;
-  // Most look-ups ask for what is not there: a key that was never certified, a number never used.
-  options.memtable_whole_key_filtering = true;
-  options.memtable_prefix_bloom_size_ratio = 0.02;
-  rocksdb::BlockBasedTableOptions table;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.block_cache = rocksdb::NewLRUCache(64u << 20);
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return options;
-}
 
 }  // namespace
 
@@ -183,7 +238,7 @@ Result<std::unique_ptr<Store>> open_rocksdb_store(const std::filesystem::path& f
     sync.sync = true;
     must(db->Put(sync, slice(format_key), slice(as_bytes(kFormat))));
   }
-  return std::unique_ptr<Store>(std::make_unique<RocksdbStore>(std::move(db)));
+  return std::unique_ptr<Store>(std::make_unique<RocksdbStore>(folder, std::move(db)));
 }
 
 }  // namespace wattseal::storage

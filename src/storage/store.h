@@ -7,7 +7,8 @@
 // of it at once. Threads: every member may be called from any thread. A second process cannot open
 // the same embedded store. Errors: the refusal that a violated precondition names; Fault when the
 // disk or database fails, after which the batch may or may not be there: callers re-read before
-// they repeat.
+// they repeat. A store that failed to write is read as before and written again as soon as the disk
+// takes it.
 #pragma once
 #include <filesystem>
 #include <functional>

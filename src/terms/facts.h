@@ -114,6 +114,11 @@ enum class FactField : std::uint8_t {
   held = 82,
   at_milliseconds = 83,  // since 1970
   maintenance = 84,
+  user_roles = 103,
+  device_variant = 104,
+  export_supplier = 105,
+  agent = 106,
+  key_seen = 107,  // beginning of the digest of a public key
 };
 
 class FactWriter {

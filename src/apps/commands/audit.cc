@@ -1,4 +1,4 @@
-// audit verify | checkpoint | show
+// audit verify | checkpoint | rebuild | show
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -7,6 +7,8 @@
 #include "apps/checkpoints.h"
 #include "apps/commands.h"
 #include "apps/options.h"
+#include "apps/rebuild.h"
+#include "base/check.h"
 #include "base/fault.h"
 #include "storage/store.h"
 #include "terms/facts.h"
@@ -17,7 +19,8 @@ namespace {
 using nlohmann::json;
 
 struct Given {
-  std::string data = "wattseal-data", kind, trace, checkpoint, key;
+  std::string data = "wattseal-data", kind, trace, checkpoint, key, to;
+  bool compare = false;
   std::uint64_t from = 1, most = 50;
 };
 
@@ -142,6 +145,69 @@ int show(const Context& context, const Given& given) {
   return kDone;
 }
 
+std::string_view text(TableVerdict::Kind kind) {
+  switch (kind) {
+    case TableVerdict::Kind::same: return "same";
+    case TableVerdict::Kind::differs: return "DIFFERS";
+    case TableVerdict::Kind::not_derived: return "not derived";
+  }
+  UNREACHABLE();
+}
+
+int rebuild_tables(const Context& context, const Given& given) {
+  const Result<std::unique_ptr<storage::Store>> source = open(given);
+  if (!source.ok()) return refuse(context, source.refusal());
+  std::unique_ptr<storage::Store> into = storage::memory_store();
+  if (!given.to.empty()) {
+    const std::filesystem::path folder = std::filesystem::path(given.to) / "store";
+    if (std::filesystem::exists(folder))
+      return refuse(context, {"store-format"_rule, folder.string() + " is there already", "to"});
+    std::filesystem::create_directories(given.to);
+    Result<std::unique_ptr<storage::Store>> opened = storage::open_rocksdb_store(folder);
+    if (!opened.ok()) return refuse(context, opened.refusal());
+    into = std::move(*opened);
+  }
+  const Result<RebuildReport> report = rebuild(context.world, **source, *into);
+  if (!report.ok()) return refuse(context, report.refusal());
+  json list = json::array();
+  for (const TableVerdict& verdict : report->tables) {
+    list.push_back({{"table", verdict.table},
+                    {"verdict", text(verdict.kind)},
+                    {"rows", verdict.rows},
+                    {"detail", verdict.detail}});
+    if (!context.json)
+      fmt::print("{:<22}{:<13}{:>9}  {}\n", verdict.table, text(verdict.kind), verdict.rows,
+                 verdict.detail);
+  }
+  const Status status = report->status();
+  if (context.json) {
+    print_json({{"facts", report->head.next - 1}, {"same", status.ok()}, {"tables", list}});
+    return status.ok() ? kDone : kRefused;
+  }
+  if (!status.ok()) return refuse(context, status.refusal());
+  fmt::print("Every table that follows from the {} facts is what they say.\n",
+             report->head.next - 1);
+  return kDone;
+}
+
+void add_rebuild(CLI::App& audit, Context& context, const std::shared_ptr<Given>& given) {
+  CLI::App* const command = audit.add_subcommand(
+      "rebuild", "Make every table that follows from the journal again and compare it");
+  add_data(*command, *given);
+  CLI::Option* const compare_only =
+      command->add_flag("--compare", given->compare, "Compare only, in memory (the default)");
+  command
+      ->add_option("--to", given->to,
+                   "Folder for a new store: the journal, the tables made from it, and a copy of "
+                   "those that are not")
+      ->excludes(compare_only);
+  command->footer(examples({"wattseal audit rebuild --data wattseal-data",
+                            "wattseal audit rebuild --data damaged --to mended"}));
+  command->callback([given, &context] {
+    context.chosen = [given, &context] { return rebuild_tables(context, *given); };
+  });
+}
+
 void add_checkpoint(CLI::App& audit, Context& context) {
   struct Wanted {
     PlatformOptions options;
@@ -189,6 +255,7 @@ void add_audit(CLI::App& app, Context& context) {
     context.chosen = [given, &context] { return verify(context, *given); };
   });
   add_checkpoint(*audit, context);
+  add_rebuild(*audit, context, given);
   CLI::App* const show_command = audit->add_subcommand("show", "Print facts");
   add_data(*show_command, *given);
   show_command->add_option("--from", given->from, "First sequence number")->capture_default_str();

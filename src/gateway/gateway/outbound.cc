@@ -56,6 +56,12 @@ void Gateway::set_device_response_timeout(std::chrono::seconds timeout) {
   state_->response_timeout_seconds = timeout.count();
 }
 
+void Gateway::replay_endpoint(storage::Changes& rows, const FactView& fact) {
+  const std::optional<Eui64> user = fact.eui(FactField::party);
+  if (!user) throw Fault("an endpoint's fact lacks a field");
+  rows.put(tables::user_endpoints, user->octets(), as_bytes(fact.text(FactField::url)));
+}
+
 Status Gateway::register_endpoint(Eui64 user, const std::string& url, TraceId trace) {
   if (!url.starts_with("http://") && !url.starts_with("https://")) {
     return Refusal{"gateway-endpoint"_rule, "the address starts with neither http:// nor https://",
