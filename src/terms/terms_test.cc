@@ -34,6 +34,22 @@ TEST(ServiceRequests, MatchTheMatrixCounts) {
   EXPECT_EQ(scheduled, 13);
 }
 
+TEST(ServiceRequests, AgreeWithThemselvesAndWithTheUseCases) {
+  for (const ServiceRequestRow& row : service_requests()) {
+    EXPECT_TRUE(row.variant == row.reference ||
+                row.variant.starts_with(std::string(row.reference) + "."))
+        << row.variant << " of " << row.reference;
+    // What is critical is signed by the user: it goes through Transform.
+    EXPECT_EQ(row.critical, row.allows_variant(4)) << row.variant;
+  }
+  for (const UseCaseRow& row : use_cases()) {
+    const ServiceRequestRow* const request = find_service_request(row.variant);
+    if (!request) continue;  // no user asks for it
+    EXPECT_EQ(row.element, request->element) << row.use_case;
+    EXPECT_EQ(row.protection_class == "critical", request->critical) << row.use_case;
+  }
+}
+
 TEST(ServiceRequests, SayWhoMayAskHow) {
   const ServiceRequestRow* row = find_service_request("4.1.1");
   ASSERT_NE(row, nullptr);
