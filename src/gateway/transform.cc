@@ -1,5 +1,7 @@
 #include "gateway/transform.h"
 
+#include "x509/x509.h"
+
 namespace wattseal::gateway {
 namespace {
 
@@ -25,6 +27,21 @@ Status compare_header(const gbcs::Message& message, const duis::RequestId& id) {
   return {};
 }
 
+// A party that the device does not know sends the certificate along that the device encrypts for.
+// Source: spec/gbcs-duis.md 5.3.
+Result<Bytes> certificate_sent_along(const xml::Element& body) {
+  constexpr std::string_view kElement = "KAPublicSecurityCredentials";
+  const std::string path = "/Request/Body/" + body.name + "/" + std::string(kElement);
+  const xml::Element* const sent = body.child(kElement);
+  if (!sent)
+    return Refusal{"gbcs-value-missing"_rule,
+                   "the device does not know the user whom it is to encrypt for", path};
+  std::optional<Bytes> der = from_base64(sent->text);
+  if (!der || !x509::parse_certificate(*der).ok())
+    return Refusal{"gbcs-value-range"_rule, "the value is no certificate", path};
+  return std::move(*der);
+}
+
 }  // namespace
 
 Result<Transformed> transform(const gbcs::TemplateSet& templates,
@@ -44,6 +61,9 @@ Result<Transformed> transform(const gbcs::TemplateSet& templates,
   if (originator.on_behalf_of) {
     out.message.supplementary_party = originator.on_behalf_of;
     out.message.supplementary_counter = originator.on_behalf_counter;
+    if (gbcs::view(*out.use_case).encrypted) {
+      TRY_ASSIGN(out.message.supplementary_certificate, certificate_sent_along(request.body));
+    }
   }
   if (gbcs::encode(out.message).size() > limit("gbcs_octets_max")) {
     return Refusal{"gateway-command-too-long"_rule,

@@ -13,13 +13,14 @@ struct Transformed {
   gbcs::Message message;
   const gbcs::Template* use_case = nullptr;
 };
-// `broker` and `broker_counter` are used when the DCC originates the message on behalf of a party
-// that the device does not know.
+// Of the message: the user with the counter of its request, or the DCC with its own, on its own
+// account or on behalf of a party that the device does not know.
 struct Originator {
   Eui64 id;
   OriginatorCounter counter;
-  std::optional<Eui64>
-      on_behalf_of;  // then id is the broker and these two travel as supplementary fields
+  // Then id is the broker and these two travel as supplementary fields; when the answer is
+  // encrypted, the certificate from the request's body too.
+  std::optional<Eui64> on_behalf_of;
   OriginatorCounter on_behalf_counter;
 };
 Result<Transformed> transform(const gbcs::TemplateSet& templates,

@@ -5,10 +5,12 @@
 
 #include <gtest/gtest.h>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <set>
 
 #include "gbcs/reference_test.h"
+#include "gbcs/security.h"
 
 namespace wattseal::gbcs {
 namespace {
@@ -54,26 +56,43 @@ struct Pair {
   xml::Document document;
   const xml::Element* body = nullptr;
   std::string variant;
-  Eui64 user;
+  Message header;  // by the request and the notes; without message code, payload and certificate
+  Bytes octets;    // the reference command
   Message command;
   std::unique_ptr<ReferenceFacts> facts;
 
-  std::optional<Eui64> protected_for() const {
-    return command.supplementary_certificate.empty() ? std::nullopt : std::optional(user);
-  }
   TransformContext transform() const {
     return {*body,
-            command.originator,
-            command.target,
-            command.counter,
+            header.originator,
+            header.target,
+            header.counter,
             UtcTime::parse_iso("2015-01-01T00:00:00Z").value(),
             *facts,
-            protected_for()};
+            header.supplementary_party};
   }
   ReadContext read() const {
-    return {command.originator, command.target, command.counter, *facts, protected_for()};
+    return {header.originator, header.target, header.counter, *facts, header.supplementary_party};
   }
 };
+
+// The triple of the RequestID, or the DCC's own originator and counter where the notes of the
+// reference data name them. Source: spec/gbcs-duis.md 5.3.
+Message header_of(std::string_view request_id, const nlohmann::json& notes) {
+  constexpr std::size_t kEui = 23;
+  Message header;
+  header.originator = Eui64::parse(request_id.substr(0, kEui)).value();
+  header.target = Eui64::parse(request_id.substr(kEui + 1, kEui)).value();
+  header.counter = OriginatorCounter(std::stoull(std::string(request_id.substr(2 * (kEui + 1)))));
+  if (!notes.contains("gbcs_originator")) return header;
+  if (notes.contains("unknown_remote_party")) {
+    header.supplementary_party = header.originator;
+    header.supplementary_counter = header.counter;
+  }
+  header.originator =
+      Eui64::from_number(get_be(from_hex(notes["gbcs_originator"].get<std::string>()).value()));
+  header.counter = OriginatorCounter(notes["gbcs_counter"].get<std::uint64_t>());
+  return header;
+}
 
 // Every reference request whose use case has a template and whose command is among the reference
 // messages.
@@ -82,6 +101,8 @@ std::vector<Pair> reference_pairs(const fs::path& vectors) {
   for (const fs::directory_entry& entry :
        fs::recursive_directory_iterator(vectors / "rtds" / "rtds-4.5.0"))
     commands[entry.path().filename().string()] = entry.path();
+  const nlohmann::json notes =
+      nlohmann::json::parse(wattseal::test::read_text(vectors / "rtds" / "context.json"));
   std::vector<Pair> pairs;
   std::set<fs::path> requests;
   for (const fs::directory_entry& entry :
@@ -95,11 +116,14 @@ std::vector<Pair> reference_pairs(const fs::path& vectors) {
     const auto command = commands.find(name + "_COMMAND_GBCS.HEX");
     if (!TemplateSet::built_in()->find(name.substr(0, name.find('_'))) || command == commands.end())
       continue;
-    Pair pair{name, xml::parse(wattseal::test::read_text(path)).value(),       nullptr, {},
-              {},   decode(wattseal::test::read_hex(command->second)).value(), nullptr};
+    Pair pair{name,   xml::parse(wattseal::test::read_text(path)).value(), nullptr, {}, {}, {}, {},
+              nullptr};
     const xml::Element* const header = pair.document.root().child("Header");
     pair.variant = header->child("ServiceReferenceVariant")->trimmed();
-    pair.user = Eui64::parse(header->child("RequestID")->trimmed().substr(0, 23)).value();
+    pair.header = header_of(header->child("RequestID")->trimmed(),
+                            notes.value(name, nlohmann::json::object()));
+    pair.octets = wattseal::test::read_hex(command->second);
+    pair.command = decode(pair.octets).value();
     pair.body = &pair.document.root().child("Body")->children.front();
     pair.facts = std::make_unique<ReferenceFacts>(name.find("TWIN") != std::string::npos);
     pairs.push_back(std::move(pair));
@@ -119,20 +143,33 @@ TEST(Templates, LoadAndAreAsMany) {
     EXPECT_EQ(TemplateSet::built_in()->find(view(*use_case).use_case), use_case);
 }
 
+// The whole command: of the reference only the octets of its signature are taken over.
 TEST(Templates, TransformEveryReferenceRequestOctetForOctet) {
   WATTSEAL_NEEDS_VECTORS(folder);
+  test::ReferenceKeys keys(folder);
   int exact = 0;
   for (const Pair& pair : reference_pairs(folder)) {
     const TransformContext context = pair.transform();
     const Result<const Template*> use_case = TemplateSet::built_in()->select(
-        pair.variant, ReferenceFacts::device_type(pair.command.target), context);
+        pair.variant, ReferenceFacts::device_type(pair.header.target), context);
     ASSERT_TRUE(use_case.ok()) << pair.name << " " << use_case.refusal().detail;
     EXPECT_EQ(view(**use_case).use_case, pair.name.substr(0, pair.name.find('_')));
-    EXPECT_EQ(view(**use_case).code, pair.command.code) << pair.name;
     const Result<Bytes> payload = write_payload(**use_case, context);
     ASSERT_TRUE(payload.ok()) << pair.name << " " << payload.refusal().detail << " "
                               << payload.refusal().field;
-    EXPECT_EQ(to_hex(*payload), to_hex(pair.command.payload)) << pair.name;
+    Message made = pair.header;
+    made.code = view(**use_case).code;
+    made.payload = *payload;
+    if (made.supplementary_party && view(**use_case).encrypted) {
+      made.supplementary_certificate =
+          from_base64(pair.body->child("KAPublicSecurityCredentials")->text).value();
+    }
+    if (view(**use_case).critical) {
+      made.signature_field = SignatureField::present;
+      made.signature = pair.command.signature;
+    }
+    add_mac(made, keys.mac_secret(made).value());
+    EXPECT_EQ(to_hex(encode(made)), to_hex(pair.octets)) << pair.name;
     ++exact;
   }
   EXPECT_EQ(exact, 91);
