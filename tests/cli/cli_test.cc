@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tests/vectors.h"
+
 namespace wattseal {
 namespace {
 
@@ -111,6 +113,33 @@ std::set<std::string> commands(const std::string& path = "") {
     all.merge(commands(name));
   }
   return all;
+}
+
+TEST(Conformance, TellsByItsExitCodeThatOneRequestIsSpoilt) {
+  WATTSEAL_NEEDS_VECTORS(vectors);
+  Folder folder;
+  const fs::path set = folder.path / "rtds";
+  fs::copy(vectors / "rtds", set, fs::copy_options::recursive);
+  for (const fs::path& given : {set, folder.path}) {
+    const Ran ran = wattseal("conformance rtds --json --vectors " + given.string());
+    EXPECT_EQ(ran.code, 0);
+    const nlohmann::json report = nlohmann::json::parse(ran.out);
+    std::size_t counted = 0;
+    for (const auto& [check, results] : report["counts"].items()) {
+      for (const auto& [result, count] : results.items()) counted += count.get<std::size_t>();
+    }
+    EXPECT_EQ(counted, report["outcomes"].size());
+    EXPECT_GT(counted, 2000u);
+  }
+  EXPECT_EQ(wattseal("conformance rtds --vectors " + set.string()).code, 0);
+  std::ofstream(set / "duis-templates-db1dd08" / "ECS42_7.1_SUCCESS_REQUEST_DUIS.XML") << "<x/>";
+  const Ran spoilt = wattseal("conformance rtds --vectors " + set.string());
+  EXPECT_EQ(spoilt.code, 1);
+  EXPECT_EQ(spoilt.out.find("differs "), spoilt.out.rfind("\ndiffers ") + 1)
+      << "one row alone differs";
+  const Ran unknown = wattseal("conformance rtds --use-case NOPE --vectors " + set.string());
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_TRUE(unknown.out.starts_with("apps-use-case: ")) << unknown.out;
 }
 
 TEST(Help, EveryCommandHasExamplesOfItsOwn) {
