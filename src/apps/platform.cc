@@ -110,12 +110,14 @@ struct Platform::State {
         registration(world, *store),
         inventory(world, *store),
         office(world, *store),
+        uploads(world, *store),
         office_service{world, office, authority, *store, [this] { wake_all(); }},
         service{world,
                 authority,
                 repository,
                 office,
                 *store,
+                uploads,
                 [this] { wake(); },
                 [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }},
         wan_url(options.wan_url) {}
@@ -133,7 +135,10 @@ struct Platform::State {
   }
 
   bool decide_step() {
-    if (authority.decide(limit("issue_chunk_rows")) + authority.lapse_held() == 0) return false;
+    if (authority.decide(limit("issue_chunk_rows")) + authority.lapse_held() == 0) {
+      uploads.expire();
+      return false;
+    }
     issue_pump->wake();
     return true;
   }
@@ -328,6 +333,7 @@ struct Platform::State {
   gateway::Registration registration;
   gateway::Inventory inventory;
   smki::Office office;
+  smki::Uploads uploads;
   smki::OfficeService office_service;
   smki::SubscriberService service;
   std::unique_ptr<smki::CertificationAuthority> ca;
