@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "smki/log.h"
+#include "smki/openapi.h"
 
 namespace wattseal::apps {
 namespace {
@@ -415,6 +416,7 @@ Status Platform::start_smki() {
   http::Router smki_router, repository_router;
   smki::add_subscriber_routes(smki_router, state.service);
   smki::add_office_routes(smki_router, state.office_service);
+  smki::add_openapi_route(smki_router);
   smki::add_repository_routes(repository_router, state.repository);
   smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
   state.smki_server =
