@@ -28,7 +28,8 @@ struct Context {
 void add_demo(CLI::App& app, Context& context);
 void add_up(CLI::App& app, Context& context);
 void add_smki(CLI::App& app, Context& context);
-// Of `wattseal smki`: performance, maintenance.
+// Of `wattseal smki`: submit, batch; performance, maintenance.
+void add_smki_batch(CLI::App& smki, Context& context);
 void add_smki_service(CLI::App& smki, Context& context);
 void add_ra(CLI::App& app, Context& context);
 void add_repository(CLI::App& app, Context& context);

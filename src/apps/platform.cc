@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "smki/log.h"
+#include "smki/openapi.h"
 
 namespace wattseal::apps {
 namespace {
@@ -110,12 +111,14 @@ struct Platform::State {
         registration(world, *store),
         inventory(world, *store),
         office(world, *store),
+        uploads(world, *store),
         office_service{world, office, authority, *store, [this] { wake_all(); }},
         service{world,
                 authority,
                 repository,
                 office,
                 *store,
+                uploads,
                 [this] { wake(); },
                 [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }},
         wan_url(options.wan_url) {}
@@ -133,7 +136,10 @@ struct Platform::State {
   }
 
   bool decide_step() {
-    if (authority.decide(limit("issue_chunk_rows")) + authority.lapse_held() == 0) return false;
+    if (authority.decide(limit("issue_chunk_rows")) + authority.lapse_held() == 0) {
+      uploads.expire();
+      return false;
+    }
     issue_pump->wake();
     return true;
   }
@@ -328,6 +334,7 @@ struct Platform::State {
   gateway::Registration registration;
   gateway::Inventory inventory;
   smki::Office office;
+  smki::Uploads uploads;
   smki::OfficeService office_service;
   smki::SubscriberService service;
   std::unique_ptr<smki::CertificationAuthority> ca;
@@ -409,6 +416,7 @@ Status Platform::start_smki() {
   http::Router smki_router, repository_router;
   smki::add_subscriber_routes(smki_router, state.service);
   smki::add_office_routes(smki_router, state.office_service);
+  smki::add_openapi_route(smki_router);
   smki::add_repository_routes(repository_router, state.repository);
   smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
   state.smki_server =

@@ -51,6 +51,7 @@ class Router {
  public:
   void on(std::string method, std::string path, Handler handler);
   Response operator()(const Request& request) const;
+  std::vector<std::pair<std::string, std::string>> routes() const;  // method and pattern
 
  private:
   struct Route {

@@ -35,6 +35,12 @@ void Router::on(std::string method, std::string path, Handler handler) {
   routes_.push_back({std::move(method), std::move(path), std::move(handler)});
 }
 
+std::vector<std::pair<std::string, std::string>> Router::routes() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const Route& route : routes_) all.emplace_back(route.method, route.path);
+  return all;
+}
+
 Response Router::operator()(const Request& request) const {
   std::string_view best;
   for (const Route& route : routes_) {

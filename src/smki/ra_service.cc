@@ -2,9 +2,10 @@
 
 #include <cmath>
 
-#include "smki/batch_file.h"
 #include "smki/performance.h"
+#include "smki/results_file.h"
 #include "smki/service_json.h"
+#include "smki/submission_json.h"
 
 namespace wattseal::smki {
 namespace {
@@ -67,19 +68,20 @@ json to_json(const RowResult& result, TraceId trace) {
   return row;
 }
 
-Result<Caller> identify(const SubscriberService& service, const http::Request& request) {
+}  // namespace
+
+Result<Caller> identify_subscriber(const SubscriberService& service, const http::Request& request) {
   TRY_ASSIGN(const Caller caller, identify_caller(service.office, request));
   if (!caller.subscriber)
     return Refusal{"ra-subscriber-missing"_rule, "nothing says which subscriber is asking",
                    "X-Subscriber"};
   return caller;
 }
-Submission submission(const Caller& caller, BatchFile file, TraceId trace) {
+Submission to_submission(const Caller& caller, BatchFile file, TraceId trace) {
   return {*caller.subscriber, std::move(file.requests), trace,
           caller.person,      caller.address,           std::move(file.unreadable)};
 }
 
-// A full queue says what is used, what may be and when to come again.
 http::Response refuse_submission(const SubscriberService& service, Eui64 subscriber,
                                  const Refusal& refusal, TraceId trace) {
   const bool rate_limited = refusal.rule == "ra-quota-rate"_rule;
@@ -97,8 +99,6 @@ http::Response refuse_submission(const SubscriberService& service, Eui64 subscri
   return response;
 }
 
-// What a submission is told at once: its number, when its answer is due, and when the service goes
-// on while it does not serve.
 json receipt(const SubscriberService& service, BatchId batch) {
   const BatchStatus status = service.authority.status(batch).value();
   json out{{"batch", batch},
@@ -115,6 +115,8 @@ json receipt(const SubscriberService& service, BatchId batch) {
   return out;
 }
 
+namespace {
+
 // One request, in any form of a batch; a refused row is the refusal of the request.
 Result<BatchFile> read_single(const http::Request& request) {
   TRY_ASSIGN(BatchFile file, read_batch_file(request.body, content_type(request)));
@@ -126,12 +128,12 @@ Result<BatchFile> read_single(const http::Request& request) {
 }
 
 http::Response single(const SubscriberService& service, const http::Request& request) {
-  const Result<Caller> caller = identify(service, request);
+  const Result<Caller> caller = identify_subscriber(service, request);
   if (!caller.ok()) return refuse(caller.refusal(), request.trace);
   Result<BatchFile> file = read_single(request);
   if (!file.ok()) return refuse(file.refusal(), request.trace);
   const Result<BatchId> batch =
-      service.authority.submit(submission(*caller, std::move(*file), request.trace));
+      service.authority.submit(to_submission(*caller, std::move(*file), request.trace));
   if (!batch.ok())
     return refuse_submission(service, *caller->subscriber, batch.refusal(), request.trace);
   service.wake();
@@ -160,12 +162,12 @@ http::Response single(const SubscriberService& service, const http::Request& req
 }
 
 http::Response batched(const SubscriberService& service, const http::Request& request) {
-  const Result<Caller> caller = identify(service, request);
+  const Result<Caller> caller = identify_subscriber(service, request);
   if (!caller.ok()) return refuse(caller.refusal(), request.trace);
   Result<BatchFile> file = read_batch_file(request.body, content_type(request));
   if (!file.ok()) return refuse(file.refusal(), request.trace);
   const Result<BatchId> batch =
-      service.authority.submit(submission(*caller, std::move(*file), request.trace));
+      service.authority.submit(to_submission(*caller, std::move(*file), request.trace));
   if (!batch.ok())
     return refuse_submission(service, *caller->subscriber, batch.refusal(), request.trace);
   service.wake();
@@ -195,7 +197,7 @@ Result<BatchStatus> own_batch(const SubscriberService& service, const http::Requ
 }
 
 http::Response quota(const SubscriberService& service, const http::Request& request) {
-  const Result<Caller> caller = identify(service, request);
+  const Result<Caller> caller = identify_subscriber(service, request);
   if (!caller.ok()) return refuse(caller.refusal(), request.trace);
   const Result<Party> party = service.authority.party(*caller->subscriber);
   if (!party.ok()) return refuse(party.refusal(), request.trace);
@@ -241,6 +243,29 @@ http::Response hours(const SubscriberService& service) {
                            {"maintenance", planned}});
 }
 
+http::Response file_of(const SubscriberService& service, const http::Request& request,
+                       const BatchStatus& status) {
+  const Result<ResultsForm> form = results_form(*request.query_value("format"));
+  if (!form.ok()) return refuse(form.refusal(), request.trace);
+  ResultsWanted wanted{*form, 0, status.rows};
+  for (const auto& [name, number] :
+       {std::pair{"from", &wanted.from}, std::pair{"max", &wanted.rows_max}}) {
+    const std::string* const given = request.query_value(name);
+    if (!given) continue;
+    const std::optional<std::uint64_t> value = read_number(*given);
+    if (!value || *value > limit("batch_rows_max"))
+      return refuse({"results-form"_rule, "it is no number of a row", "query/" + std::string(name)},
+                    request.trace);
+    *number = static_cast<std::uint32_t>(*value);
+  }
+  std::string content;
+  {
+    const std::lock_guard lock(service.large);
+    content = results_file(service.authority, service.repository, status, wanted);
+  }
+  return answer_file(request, *form, std::move(content));
+}
+
 http::Response look(const SubscriberService& service, const http::Request& request) {
   std::string_view rest =
       std::string_view(request.path).substr(std::string_view("/api/v1/batches/").size());
@@ -254,6 +279,7 @@ http::Response look(const SubscriberService& service, const http::Request& reque
   const Result<BatchStatus> status = own_batch(service, request, *id);
   if (!status.ok()) return refuse(status.refusal(), request.trace);
   if (!results) return json_answer(200, to_json(*status, service.world.clock.now_milliseconds()));
+  if (request.query_value("format")) return file_of(service, request, *status);
   const std::string* from = request.query_value("from");
   const std::string* most = request.query_value("max");
   const std::uint64_t rows_max = std::min<std::uint64_t>(
@@ -277,6 +303,7 @@ void add_subscriber_routes(http::Router& router, const SubscriberService& servic
             [&service](const http::Request& request) { return batched(service, request); });
   router.on("GET", "/api/v1/batches/*",
             [&service](const http::Request& request) { return look(service, request); });
+  add_upload_routes(router, service);
   router.on("GET", "/api/v1/quota",
             [&service](const http::Request& request) { return quota(service, request); });
   router.on("GET", "/api/v1/performance",

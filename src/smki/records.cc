@@ -70,6 +70,7 @@ Decisions Decisions::read(BytesView octets) {
   decisions.refused = static_cast<std::uint32_t>(record.number());
   decisions.person = record.number();
   decisions.address = record.text();
+  if (record.empty()) return decisions;  // of before requests were timed
   decisions.received_milliseconds = static_cast<std::int64_t>(record.number());
   decisions.due = UtcTime::from_unix_seconds(static_cast<std::int64_t>(record.number()));
   return decisions;

@@ -8,7 +8,11 @@
 namespace wattseal::smki {
 
 inline http::Response json_answer(int status, const nlohmann::json& body) {
-  return {status, "application/json", body.dump() + "\n", {}};
+  // What is quoted from a peer may be in any encoding.
+  return {status,
+          "application/json",
+          body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n",
+          {}};
 }
 
 // Rule, what it means, what was found, where, how to mend it, and the trace that finds it in the

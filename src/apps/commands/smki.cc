@@ -1,9 +1,8 @@
-// smki ceremony | inspect | lint | submit; performance and maintenance are in smki_service.cc
+// smki ceremony | inspect | lint; submit and batch are in smki_batch.cc, performance and
+// maintenance in smki_service.cc
 #include <fmt/format.h>
 
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "apps/commands.h"
 #include "apps/options.h"
@@ -257,89 +256,6 @@ void add_lint(CLI::App& smki, Context& context) {
   });
 }
 
-// ---- submit
-
-void print_row(const json& row) {
-  if (row["state"] == "refused")
-    fmt::print("row {:<6} refused    {}: {}\n", row["row"].get<int>(),
-               row["refusal"]["rule"].get<std::string>(),
-               row["refusal"]["found"].get<std::string>());
-  else
-    fmt::print("row {:<6} {:<10} {}\n", row["row"].get<int>(), row["state"].get<std::string>(),
-               row.value("serial", ""));
-}
-
-// Safe to repeat after any interruption: the same requests from the same subscriber are the same
-// batch.
-int submit(const Context& context, const std::string& url, const std::string& subscriber,
-           const std::string& file) {
-  Result<std::unique_ptr<http::Client>> client = http::Client::open(url);
-  if (!client.ok()) return refuse(context, client.refusal());
-  http::Request request;
-  request.method = "POST";
-  request.path = "/api/v1/batches";
-  request.headers = {{"X-Subscriber", subscriber}, {"Content-Type", "application/x-pem-file"}};
-  request.body = read_input(file);
-  const http::Response accepted = (*client)->send(request);
-  const json answer = json::parse(accepted.body, nullptr, false);
-  if (accepted.status != 202) {
-    fmt::print(stderr, "{}\n", answer.is_object() ? answer.dump(2) : accepted.body);
-    return kRefused;
-  }
-  const std::string batch =
-      "/api/v1/batches/" + std::to_string(answer["batch"].get<std::uint64_t>());
-  const auto look = [&](const std::string& path) {
-    http::Request question;
-    question.method = "GET";
-    question.path = path;
-    question.headers = {{"X-Subscriber", subscriber}};
-    return json::parse((*client)->send(question).body);
-  };
-  json status;
-  do {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    status = look(batch);
-    fmt::print(stderr, "\r{} of {} published, {} refused", status["published"].get<std::uint64_t>(),
-               status["rows"].get<std::uint64_t>(), status["refused"].get<std::uint64_t>());
-  } while (!status["complete"].get<bool>());
-  fmt::print(stderr, "\n");
-  json rows = json::array();
-  const std::uint64_t total = status["rows"];
-  for (std::uint64_t from = 0; from < total; from += 1000) {
-    for (json& row : look(batch + "/results?max=1000&from=" + std::to_string(from))["rows"]) {
-      if (context.json)
-        rows.push_back(row);
-      else
-        print_row(row);
-    }
-  }
-  if (context.json) print_json({{"batch", answer["batch"]}, {"rows", rows}});
-  return status["refused"] == 0 ? kDone : kRefused;
-}
-
-void add_submit(CLI::App& smki, Context& context) {
-  struct Given {
-    std::string url = "http://127.0.0.1:8081", subscriber, file;
-  };
-  const std::shared_ptr<Given> given = std::make_shared<Given>();
-  CLI::App* const command = smki.add_subcommand("submit",
-                                                "Submit signing requests (a PEM bundle) as one "
-                                                "batch and follow it to its end; safe to repeat");
-  command->add_option("--url", given->url, "Address of the SMKI service")
-      ->envname("WATTSEAL_SMKI_URL")
-      ->capture_default_str();
-  command->add_option("--subscriber", given->subscriber, "EUI-64 of the subscriber")->required();
-  command->add_option("file", given->file, "PEM bundle; - is standard input")->required();
-  command->footer(
-      examples({"wattseal smki submit --subscriber 90-57-53-00-00-05-00-00 requests.pem",
-                "wattseal smki submit --subscriber EUI - --json < requests.pem"}));
-  command->callback([given, &context] {
-    context.chosen = [given, &context] {
-      return submit(context, given->url, given->subscriber, given->file);
-    };
-  });
-}
-
 }  // namespace
 
 void add_smki(CLI::App& app, Context& context) {
@@ -348,7 +264,7 @@ void add_smki(CLI::App& app, Context& context) {
   add_ceremony(*smki, context);
   add_inspect(*smki, context);
   add_lint(*smki, context);
-  add_submit(*smki, context);
+  add_smki_batch(*smki, context);
   add_smki_service(*smki, context);
   smki->footer(
       examples({"wattseal smki ceremony --data wattseal-data", "wattseal smki lint certificate.pem",

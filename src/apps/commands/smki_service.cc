@@ -4,8 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/commands.h"
-#include "http/http.h"
+#include "apps/commands/smki_client.h"
 #include "smki/performance.h"
 #include "terms/terms.h"
 
@@ -26,13 +25,14 @@ std::string seconds_text(std::int64_t milliseconds) {
 
 // A running service and who asks it.
 struct ServiceGiven {
-  std::string url, person;
+  SmkiAddress address;
+  std::string person;
 };
 
 // The answer's body; what is no answer is a refusal of the service, printed as it came.
 std::optional<json> ask(const ServiceGiven& given, const char* method, const char* path,
                         const json& body) {
-  Result<std::unique_ptr<http::Client>> client = http::Client::open(given.url);
+  Result<std::unique_ptr<http::Client>> client = apps::open(given.address);
   if (!client.ok()) {
     fmt::print(stderr, "{}\n", explain(client.refusal()));
     return {};
@@ -106,7 +106,7 @@ int performance(const Context& context, const PerformanceGiven& given) {
                                         ? Result<smki::Month>(smki::Month{today.year, today.month})
                                         : smki::Month::parse(given.month);
   if (!month.ok()) return refuse(context, month.refusal());
-  if (!given.service.url.empty()) return report_of_service(given, *month);
+  if (!given.service.address.url.empty()) return report_of_service(given, *month);
   const Result<std::unique_ptr<storage::Store>> store = open_store(given.data);
   if (!store.ok()) return refuse(context, store.refusal());
   const smki::Performance report = smki::measure_performance(**store, *month, now);
@@ -130,7 +130,7 @@ void add_performance(CLI::App& smki, Context& context) {
       ->envname("WATTSEAL_DATA")
       ->capture_default_str();
   command->add_option("--month", given->month, "Month as yyyy-mm, by UK clocks; default: this one");
-  command->add_option("--url", given->service.url,
+  command->add_option("--url", given->service.address.url,
                       "Ask this running SMKI service instead; the answer is JSON");
   command->add_option("--person", given->service.person,
                       "With --url: number of the person of the registration authority who asks");
@@ -145,7 +145,7 @@ void add_performance(CLI::App& smki, Context& context) {
 // ---- maintenance
 
 struct MaintenanceGiven {
-  ServiceGiven service{"http://127.0.0.1:8081", {}};
+  ServiceGiven service{{"http://127.0.0.1:8081", {}, {}, {}}, {}};
   std::string from, until, reason, number;
 };
 
@@ -177,15 +177,10 @@ int list(const Context& context, const MaintenanceGiven& given) {
   return kDone;
 }
 
-void add_url(CLI::App& command, MaintenanceGiven& given) {
-  command.add_option("--url", given.service.url, "Address of the SMKI service")
-      ->envname("WATTSEAL_SMKI_URL")
-      ->capture_default_str();
-}
 void add_person(CLI::App& command, MaintenanceGiven& given) {
-  add_url(command, given);
+  add_address(command, given.service.address);
   command.add_option("--person", given.service.person, "Number of the person who proposes")
-      ->required();
+      ->envname("WATTSEAL_PERSON");
 }
 
 void add_maintenance(CLI::App& smki, Context& context) {
@@ -193,6 +188,10 @@ void add_maintenance(CLI::App& smki, Context& context) {
   CLI::App* const maintenance = smki.add_subcommand(
       "maintenance", "The calendar of planned maintenance; meanwhile requests are queued");
   maintenance->require_subcommand(1);
+  maintenance->footer(
+      examples({"wattseal smki maintenance list",
+                "wattseal smki maintenance add --person 1 --from "
+                "2026-06-01T20:00:00Z --until 2026-06-01T23:00:00Z --reason disks"}));
   CLI::App* const add = maintenance->add_subcommand(
       "add", "Propose maintenance as an act of the registration authority; another approves it");
   add_person(*add, *given);
@@ -226,7 +225,7 @@ void add_maintenance(CLI::App& smki, Context& context) {
   });
   CLI::App* const list_command =
       maintenance->add_subcommand("list", "Maintenance to come and whether the service serves now");
-  add_url(*list_command, *given);
+  add_address(*list_command, given->service.address);
   list_command->footer(
       examples({"wattseal smki maintenance list", "wattseal smki maintenance list --json"}));
   maintenance->footer(examples({"wattseal smki maintenance list"}));

@@ -1,0 +1,30 @@
+// How the client commands of `wattseal smki` reach a service. Private to apps.
+#pragma once
+#include "apps/commands.h"
+#include "http/http.h"
+
+namespace wattseal::apps {
+
+struct SmkiAddress {
+  std::string url, identity, key, trusted;
+};
+
+inline void add_address(CLI::App& command, SmkiAddress& address) {
+  command.add_option("--url", address.url, "Address of the SMKI service")
+      ->envname("WATTSEAL_SMKI_URL")
+      ->capture_default_str();
+  CLI::Option* const identity =
+      command.add_option("--identity", address.identity, "Client certificate chain, PEM");
+  command.add_option("--key", address.key, "Its private key, PEM")->needs(identity);
+  command.add_option("--trusted", address.trusted, "Whom to trust as the service, PEM");
+}
+
+inline Result<std::unique_ptr<http::Client>> open(const SmkiAddress& address) {
+  http::ClientOptions options;
+  options.timeout = std::chrono::seconds(120);  // a whole file may be made meanwhile
+  if (!address.trusted.empty()) options.trusted_ca = address.trusted;
+  if (!address.identity.empty()) options.identity = http::Tls{address.identity, address.key, {}};
+  return http::Client::open(address.url, options);
+}
+
+}  // namespace wattseal::apps
