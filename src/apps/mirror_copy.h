@@ -13,7 +13,7 @@ struct MirrorAnswer {
   http::Response response;
   smki::MirrorReport copy;
 };
-// Refuses mirror-none, store-in-use.
+// The process that keeps the mirror may be at work. Refuses mirror-none.
 Result<MirrorAnswer> ask_mirror(const World& world, const std::filesystem::path& folder,
                                 const http::Request& request);
 // How old the copy is: text for people, and data.

@@ -112,6 +112,15 @@ void submitted(Changes& rows, const FactView& fact) {
   drawn(rows, "next_batch", id);
 }
 
+// The key was reserved by the intent; facts from before those named it have it in the certificate.
+void issued(Changes& rows, const FactView& fact) {
+  rows.put(tables::batch_rows, row_of_fact(fact), encode_issued(*fact.serial()));
+  const Result<x509::Certificate> certificate =
+      x509::parse_certificate(fact.find(FactField::certificate).value_or(BytesView()));
+  if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
+  rows.put(tables::keys_seen, key_seen_key(certificate->key), {});
+}
+
 void revoked(Changes& rows, const FactView& fact) {
   if (!fact.serial()) lacks(fact);
   Bytes key = to_bytes(fact.find(FactField::issuer_key_id).value_or(BytesView()));
@@ -155,8 +164,7 @@ void Replay::see(Changes& rows, const FactView& fact) {
       return;
     case FactKind::certificate_issued:
       if (!fact.serial()) lacks(fact);
-      if (fact.find(FactField::batch))
-        return rows.put(tables::batch_rows, row_of_fact(fact), encode_issued(*fact.serial()));
+      if (fact.find(FactField::batch)) return issued(rows, fact);
       authorities_[*fact.serial()] =
           to_bytes(fact.find(FactField::certificate).value_or(BytesView()));
       return;

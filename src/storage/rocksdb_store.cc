@@ -1,7 +1,6 @@
 // The embedded store. RocksDB makes a batch durable in its log (one fsync) before any reader sees
 // it; log files are recycled, which on this kind of disk saves a third of the fsync's time, and
 // therefore a torn tail of the log is cut off at opening.
-#include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
@@ -10,54 +9,10 @@
 #include "base/fault.h"
 #include "storage/flat.h"
 #include "storage/group_commit.h"
+#include "storage/rocksdb_reads.h"
 
 namespace wattseal::storage {
 namespace {
-
-constexpr std::string_view kFormat = "wattseal-store-1";
-
-rocksdb::Slice slice(BytesView octets) {
-  return {reinterpret_cast<const char*>(octets.data()), octets.size()};
-}
-BytesView view(const rocksdb::Slice& slice) { return as_bytes({slice.data(), slice.size()}); }
-void must(const rocksdb::Status& status) {
-  if (!status.ok()) throw Fault("store: " + status.ToString());
-}
-
-std::optional<Bytes> get_from(rocksdb::DB& db, const rocksdb::ReadOptions& options, BytesView key) {
-  rocksdb::PinnableSlice value;
-  const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), slice(key), &value);
-  if (status.IsNotFound()) return std::nullopt;
-  must(status);
-  return to_bytes(view(value));
-}
-
-void scan_from(rocksdb::DB& db, rocksdb::ReadOptions options, BytesView first, BytesView last,
-               const RowVisitor& visit) {
-  const rocksdb::Slice upper = slice(last);
-  if (!last.empty()) options.iterate_upper_bound = &upper;
-  const std::unique_ptr<rocksdb::Iterator> row(db.NewIterator(options));
-  for (row->Seek(slice(first)); row->Valid(); row->Next()) {
-    if (!visit(view(row->key()), view(row->value()))) return;
-  }
-  must(row->status());
-}
-
-void scan_backwards_from(rocksdb::DB& db, rocksdb::ReadOptions options, BytesView first,
-                         BytesView last, const RowVisitor& visit) {
-  const rocksdb::Slice lower = slice(first);
-  if (!first.empty()) options.iterate_lower_bound = &lower;
-  const std::unique_ptr<rocksdb::Iterator> row(db.NewIterator(options));
-  if (last.empty())
-    row->SeekToLast();
-  else
-    row->SeekForPrev(slice(last));
-  if (!last.empty() && row->Valid() && equal(view(row->key()), last)) row->Prev();
-  for (; row->Valid(); row->Prev()) {
-    if (!visit(view(row->key()), view(row->value()))) return;
-  }
-  must(row->status());
-}
 
 rocksdb::Options options_for_the_embedded_store() {
   rocksdb::Options options;
@@ -124,30 +79,6 @@ class Database {
   mutable std::mutex mutex_;
   std::shared_ptr<rocksdb::DB> db_;
   bool failed_ = false;
-};
-
-class RocksdbSnapshot final : public Flat<Reader> {
- public:
-  explicit RocksdbSnapshot(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {
-    options_.snapshot = db_->GetSnapshot();
-  }
-  ~RocksdbSnapshot() override { db_->ReleaseSnapshot(options_.snapshot); }
-
- protected:
-  std::optional<Bytes> flat_get(BytesView key) const override {
-    return get_from(*db_, options_, key);
-  }
-  void flat_scan(BytesView first, BytesView last, const RowVisitor& visit) const override {
-    scan_from(*db_, options_, first, last, visit);
-  }
-  void flat_scan_backwards(BytesView first, BytesView last,
-                           const RowVisitor& visit) const override {
-    scan_backwards_from(*db_, options_, first, last, visit);
-  }
-
- private:
-  const std::shared_ptr<rocksdb::DB> db_;
-  rocksdb::ReadOptions options_;
 };
 
 class RocksdbStore final : public Flat<Store> {

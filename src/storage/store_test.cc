@@ -9,8 +9,10 @@
 #include <thread>
 
 #include <fstream>
+#include <map>
 
 #include "base/fault.h"
+#include "storage/reading.h"
 
 namespace wattseal::storage {
 namespace {
@@ -217,6 +219,36 @@ TEST_F(EmbeddedStore, IsOpenOnceAndRefusesForeignFolders) {
   fs::create_directories(folder_ / "other");
   std::ofstream(folder_ / "other" / "file") << "x";
   EXPECT_EQ(open_rocksdb_store(folder_ / "other").refusal().rule, "store-format"_rule);
+}
+
+std::map<std::string, std::uintmax_t> files_in(const fs::path& folder) {
+  std::map<std::string, std::uintmax_t> files;
+  for (const fs::directory_entry& file : fs::directory_iterator(folder))
+    files[file.path().filename().string()] = file.file_size();
+  return files;
+}
+
+TEST_F(EmbeddedStore, CanBeReadWhileItsOwnerWorksAndLeavesNoTrace) {
+  EXPECT_EQ(open_rocksdb_store_to_read(folder_).refusal().rule, "store-format"_rule);
+  const std::unique_ptr<Store> owner = open_rocksdb_store(folder_).value();
+  const auto add = [&](std::string_view value) {
+    Batch batch;
+    batch.put(kA, b("k"), b(value));
+    batch.append(b(value));
+    ASSERT_TRUE(owner->commit(std::move(batch)).ok());
+  };
+  add("one");
+  const std::map<std::string, std::uintmax_t> before = files_in(folder_);
+  const std::unique_ptr<Store> then = open_rocksdb_store_to_read(folder_).value();
+  EXPECT_EQ(files_in(folder_), before);
+  add("two");
+  EXPECT_EQ(as_text(*then->get(kA, b("k"))), "one");
+  EXPECT_EQ(verify_journal(*then)->next, 2u);
+  EXPECT_EQ(as_text(*then->snapshot()->get(kA, b("k"))), "one");
+  EXPECT_THROW((void)then->commit({}), Fault);
+  const std::unique_ptr<Store> now = open_rocksdb_store_to_read(folder_).value();
+  EXPECT_EQ(as_text(*now->get(kA, b("k"))), "two");
+  EXPECT_EQ(verify_journal(*now)->next, 3u);
 }
 
 // A child commits numbered batches and reports each one after commit() returned; the parent kills

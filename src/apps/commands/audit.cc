@@ -10,7 +10,7 @@
 #include "apps/rebuild.h"
 #include "base/check.h"
 #include "base/fault.h"
-#include "storage/store.h"
+#include "storage/reading.h"
 #include "terms/facts.h"
 
 namespace wattseal::apps {
@@ -27,7 +27,7 @@ struct Given {
 void add_data(CLI::App& command, Given& given) {
   command
       .add_option("--data", given.data,
-                  "Folder of the embedded store; nobody else may have it open")
+                  "Folder of the embedded store; it is only read, and may be in use")
       ->envname("WATTSEAL_DATA")
       ->capture_default_str();
 }
@@ -36,7 +36,7 @@ Result<std::unique_ptr<storage::Store>> open(const Given& given) {
   const std::filesystem::path folder = std::filesystem::path(given.data) / "store";
   if (!std::filesystem::exists(folder))
     return Refusal{"apps-no-store"_rule, folder.string() + " does not exist"};
-  return storage::open_rocksdb_store(folder);
+  return storage::open_rocksdb_store_to_read(folder);
 }
 
 // The checkpoints in the journal and the one from outside, by the key that is given or named.

@@ -5,6 +5,7 @@
 
 #include "apps/mirror_copy.h"
 #include "base/fault.h"
+#include "storage/reading.h"
 
 namespace wattseal::apps {
 namespace {
@@ -22,7 +23,7 @@ std::filesystem::path store_in(const std::filesystem::path& folder) { return fol
 Result<std::unique_ptr<storage::Store>> open_existing(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(store_in(folder)))
     return Refusal{"mirror-none"_rule, folder.string() + " holds no store", "mirror"};
-  return storage::open_rocksdb_store(store_in(folder));
+  return storage::open_rocksdb_store_to_read(store_in(folder));
 }
 
 smki::Fetch fetch_from(http::Client& client) {
