@@ -45,6 +45,8 @@ enum class FactKind : std::uint16_t {
   response_delivered = 39,
   request_timed_out = 40,
   journal_checkpoint_signed = 80,
+  ceremony_held = 70,
+  authority_succeeded = 71,
 };
 
 enum class FactField : std::uint8_t {
@@ -107,6 +109,10 @@ enum class FactField : std::uint8_t {
   journal_size = 100,
   journal_chain = 101,
   note = 102,  // signed note
+  transcript_digest = 90,
+  witnesses = 91,
+  generation = 92,
+  ceremony = 93,
 };
 
 class FactWriter {

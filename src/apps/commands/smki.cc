@@ -1,4 +1,4 @@
-// smki ceremony | inspect | lint | submit
+// smki ceremony | inspect | lint | submit; authorities and renewals: authorities.cc
 #include <fmt/format.h>
 
 #include <chrono>
@@ -18,7 +18,7 @@ using nlohmann::json;
 
 // ---- ceremony
 
-void add_ceremony(CLI::App& smki, Context& context) {
+void add_plain_ceremony(CLI::App& smki, Context& context) {
   struct Given {
     PlatformOptions options;
     std::string contingency_file;
@@ -340,7 +340,8 @@ void add_submit(CLI::App& smki, Context& context) {
 void add_smki(CLI::App& app, Context& context) {
   CLI::App* const smki = app.add_subcommand("smki", "The Smart Metering Key Infrastructure");
   smki->require_subcommand(1);
-  add_ceremony(*smki, context);
+  add_plain_ceremony(*smki, context);
+  add_authorities(*smki, context);
   add_inspect(*smki, context);
   add_lint(*smki, context);
   add_submit(*smki, context);
