@@ -1,12 +1,14 @@
 #include "apps/platform.h"
 
 #include <condition_variable>
+#include <limits>
 #include <map>
 #include <set>
 
 #include "apps/metrics.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
 
@@ -151,6 +153,18 @@ struct Platform::State {
       ca->keep_revocation_list_current();
     return issued;
   }
+  // Says each alarm once when it begins; a monitor watches the gauges.
+  bool alarm_step() {
+    std::set<std::string> now_on;
+    for (const smki::AuthorityLife& life : smki::authority_lives(*store, world.now())) {
+      for (const std::string& alarm : life.alarms) now_on.insert(life.name + " " + alarm);
+    }
+    for (const std::string& alarm : now_on) {
+      if (!alarms.contains(alarm)) log::warning("authority_alarm", {{"alarm", alarm}});
+    }
+    alarms = std::move(now_on);
+    return false;
+  }
   bool publish_step() {
     const bool published = repository.publish() > 0;
     announce();  // rows that were only refused complete a batch too
@@ -268,6 +282,26 @@ struct Platform::State {
                     [this] { return static_cast<double>(repository.count()); });
     metrics.observe("wattseal_journal_entries", "Facts in the journal",
                     [this] { return static_cast<double>(store->journal_head().next - 1); });
+    // Of the list that lapses first: alarm below limits crl_alarm_hours and arl_alarm_days.
+    const auto seconds_left = [this](const char* suffix) {
+      double least = std::numeric_limits<double>::infinity();
+      for (const smki::AuthorityLife& life : smki::authority_lives(*store, world.now())) {
+        if (life.list && !life.revoked && life.profile.ends_with(suffix))
+          least = std::min(least, static_cast<double>(life.list->next_update - world.now()));
+      }
+      return least;
+    };
+    metrics.observe("wattseal_crl_seconds_left", "Until the first Organisation CRL lapses",
+                    [seconds_left] { return seconds_left("issuing-oca"); });
+    metrics.observe("wattseal_arl_seconds_left", "Until the Organisation ARL lapses",
+                    [seconds_left] { return seconds_left("root-oca"); });
+    metrics.observe(
+        "wattseal_authority_alarms", "Alarms of authorities: wattseal smki authorities", [this] {
+          std::size_t count = 0;
+          for (const smki::AuthorityLife& life : smki::authority_lives(*store, world.now()))
+            count += life.alarms.size();
+          return static_cast<double>(count);
+        });
     const auto tally = [this](const std::string& name, const std::string& help,
                               std::uint64_t gateway::Gateway::Counts::*member) {
       metrics.observe("wattseal_gateway_" + name + "_total", help, [this, member] {
@@ -317,8 +351,9 @@ struct Platform::State {
          {&gateway_server, &smki_server, &repository_server}) {
       if (*server) (*server)->stop();
     }
-    for (std::unique_ptr<Pump>* pump : {&command_pump, &response_pump, &expiry_pump, &decide_pump,
-                                        &issue_pump, &publish_pump, &checkpoint_pump}) {
+    for (std::unique_ptr<Pump>* pump :
+         {&alarm_pump, &command_pump, &response_pump, &expiry_pump, &decide_pump, &issue_pump,
+          &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
     }
   }
@@ -353,8 +388,9 @@ struct Platform::State {
   std::mutex progress_mutex;
   std::multimap<smki::BatchId, Waiter*> waiters;
   std::int64_t checkpoint_at = 0;  // publish pump only
-  std::unique_ptr<Pump> decide_pump, issue_pump, publish_pump, command_pump, response_pump,
-      expiry_pump, checkpoint_pump;
+  std::set<std::string> alarms;    // alarm pump only
+  std::unique_ptr<Pump> alarm_pump, decide_pump, issue_pump, publish_pump, command_pump,
+      response_pump, expiry_pump, checkpoint_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
 
@@ -394,6 +430,27 @@ Result<JournalSigner*> Platform::journal_signer() {
   return state.journal_signer.get();
 }
 
+Result<smki::CeremonyHeld> Platform::hold_founding(const std::vector<smki::Founder>& founders,
+                                                   const std::vector<std::string>& witnesses) {
+  CHECK(!state_->ca);
+  TRY_ASSIGN(smki::CeremonyHeld held,
+             smki::hold_founding(state_->world, *state_->store, *state_->keys,
+                                 state_->options.environment, founders, witnesses));
+  while (state_->repository.publish() > 0) {
+  }
+  return held;
+}
+
+Result<smki::CeremonyHeld> Platform::hold_key_act(smki::ActId act,
+                                                  const std::vector<std::string>& witnesses) {
+  CHECK(!state_->ca);
+  TRY_ASSIGN(smki::CeremonyHeld held,
+             smki::hold_key_act(state_->world, *state_->store, *state_->keys, act, witnesses));
+  while (state_->repository.publish() > 0) {
+  }
+  return held;
+}
+
 Status Platform::start_smki() {
   State& state = *state_;
   TRY_ASSIGN(state.ca,
@@ -406,6 +463,8 @@ Status Platform::start_smki() {
   state.checkpoint_pump = std::make_unique<Pump>(
       "checkpoint", [journal] { return journal->sign_when_due(); },
       std::chrono::milliseconds(1000));
+  state.alarm_pump = std::make_unique<Pump>(
+      "alarms", [&state] { return state.alarm_step(); }, std::chrono::minutes(1));
   state.publish_pump = std::make_unique<Pump>(
       "publish", [&state] { return state.publish_step(); }, kIdle);
   state.issue_pump = std::make_unique<Pump>(

@@ -51,6 +51,11 @@ class Platform {
 
   std::string_view key_store_kind() const;
   Result<smki::CeremonyReport> run_ceremony();
+  // Witnessed ceremonies; the services must not run yet. See smki/ceremony.h.
+  Result<smki::CeremonyHeld> hold_founding(const std::vector<smki::Founder>& founders,
+                                           const std::vector<std::string>& witnesses);
+  Result<smki::CeremonyHeld> hold_key_act(smki::ActId act,
+                                          const std::vector<std::string>& witnesses);
   Status start_smki();
   // Makes the DCC's own certificates when they are missing (through the registration authority, as
   // anyone's) and opens the gateway.

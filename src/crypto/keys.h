@@ -56,8 +56,9 @@ struct Pkcs11Options {
   std::string token_label;
   std::string pin;
 };
-// Keys are CKA_SENSITIVE, not CKA_EXTRACTABLE. Sessions are pooled; a lost session is reopened
-// once. Refuses pkcs11-module-missing, pkcs11-token-missing, pkcs11-pin-refused.
+// Keys are CKA_SENSITIVE, not CKA_EXTRACTABLE. Sessions are pooled. While the token is away handles
+// throw Fault; once it is back, removed or restarted, the same handles work again. Refuses
+// pkcs11-module-missing, pkcs11-token-missing, pkcs11-pin-refused.
 Result<std::unique_ptr<KeyStore>> open_pkcs11_key_store(const Pkcs11Options& options);
 // For the demo and tests: a new SoftHSM2 token in `folder` (writes its configuration there and sets
 // SOFTHSM2_CONF for this process). Refuses pkcs11-module-missing when SoftHSM2 is not installed.

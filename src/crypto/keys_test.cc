@@ -177,6 +177,42 @@ TEST_F(SoftHsm, KeepsTheContractAndItsKeysOutliveTheStore) {
   EXPECT_EQ(good, 120) << "sessions are shared safely";
 }
 
+TEST_F(SoftHsm, KeysComeBackWithTheirToken) {
+  const Result<Pkcs11Options> token = create_softhsm_token(folder_, "wattseal", "123456");
+  if (!token.ok()) GTEST_SKIP() << token.refusal().detail;
+  const std::unique_ptr<KeyStore> store = open_pkcs11_key_store(*token).value();
+  const std::unique_ptr<KeyStore> neighbour = open_pkcs11_key_store(*token).value();
+  const KeyHandle root = generate_one(*store, "root").value();
+  const Digest digest = sha256(as_bytes("message"));
+  const auto signs = [&] { return verify(root->public_point(), digest, root->sign(digest)); };
+  ASSERT_TRUE(signs());
+  for (int removal = 0; removal < 2; ++removal) {
+    fs::rename(folder_ / "tokens", folder_ / "away");
+    fs::create_directories(folder_ / "tokens");
+    EXPECT_THROW(root->sign(digest), Fault);
+    EXPECT_THROW(root->sign(digest), Fault) << "still away";
+    EXPECT_THROW(generate_one(*store, "lost" + std::to_string(removal)).ok(), Fault);
+    fs::remove(folder_ / "tokens");
+    fs::rename(folder_ / "away", folder_ / "tokens");
+    EXPECT_TRUE(signs());
+    EXPECT_TRUE(generate_one(*store, "new" + std::to_string(removal)).ok());
+    EXPECT_TRUE(generate_one(*neighbour, "next" + std::to_string(removal)).ok())
+        << "another store on the same module recovers, too";
+  }
+  EXPECT_EQ(store->labels(), (std::vector<std::string>{"new0", "new1", "root"}));
+  // Many threads at the moment of the return: one of them opens the token, all of them sign.
+  fs::rename(folder_ / "tokens", folder_ / "away");
+  fs::create_directories(folder_ / "tokens");
+  EXPECT_THROW(root->sign(digest), Fault);
+  fs::remove(folder_ / "tokens");
+  fs::rename(folder_ / "away", folder_ / "tokens");
+  std::vector<std::thread> threads;
+  std::atomic<int> good = 0;
+  for (int t = 0; t < 6; ++t) threads.emplace_back([&] { good += signs() ? 1 : 0; });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 6);
+}
+
 TEST(ReferenceKeys, ReadScalarAndPem) {
   WATTSEAL_NEEDS_VECTORS(folder);
   int read = 0;

@@ -1,16 +1,21 @@
 // Keys behind PKCS#11 2.40. The module is loaded once a process and never unloaded: unloading
 // SoftHSM at exit, after OpenSSL has been torn down, is known to crash. Sessions are pooled; C_Sign
-// and C_DeriveKey run one per session. A session that the token has dropped is opened again once.
+// and C_DeriveKey run one per session. When the token was removed or restarted the module is
+// initialised again, the token found by its label and its keys by theirs; while it is away every
+// call throws Fault.
 // No process may fork after C_Initialize and go on using the token.
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <shared_mutex>
 
 #include "base/fault.h"
 #include "crypto/labels.h"
@@ -29,19 +34,44 @@ void must(CK_RV result, const char* what) {
   throw Fault(std::string("PKCS#11 failed: ") + what + code);
 }
 
-bool session_lost(CK_RV result) {
-  return result == CKR_SESSION_HANDLE_INVALID || result == CKR_SESSION_CLOSED ||
-         result == CKR_USER_NOT_LOGGED_IN || result == CKR_DEVICE_REMOVED;
+// What a removed, restarted or re-plugged token answers; modules differ, and some name no cause.
+bool token_lost(CK_RV result) {
+  constexpr CK_RV kLost[] = {
+      CKR_SESSION_HANDLE_INVALID,   CKR_SESSION_CLOSED,        CKR_USER_NOT_LOGGED_IN,
+      CKR_DEVICE_REMOVED,           CKR_TOKEN_NOT_PRESENT,     CKR_TOKEN_NOT_RECOGNIZED,
+      CKR_KEY_HANDLE_INVALID,       CKR_OBJECT_HANDLE_INVALID, CKR_SLOT_ID_INVALID,
+      CKR_CRYPTOKI_NOT_INITIALIZED, CKR_DEVICE_ERROR,          CKR_GENERAL_ERROR,
+      CKR_FUNCTION_FAILED};
+  return std::ranges::find(kLost, result) != std::end(kLost);
 }
 
+// A loaded module. Calls share the mutex; who initialises the module again holds it alone, because
+// every session and handle of the process is void then.
+struct Module {
+  CK_FUNCTION_LIST* functions = nullptr;
+  std::shared_mutex mutex;
+  std::uint64_t generation = 1;  // of the initialisation
+  std::string configuration;     // of SoftHSM, which reads it when it is initialised
+
+  void initialise_again() {
+    functions->C_Finalize(nullptr);
+    ++generation;
+    initialise();
+  }
+  void initialise() {
+    CK_C_INITIALIZE_ARGS arguments{};
+    arguments.flags = CKF_OS_LOCKING_OK;
+    const CK_RV result = functions->C_Initialize(&arguments);
+    if (result != CKR_CRYPTOKI_ALREADY_INITIALIZED) must(result, "C_Initialize");
+  }
+};
+
 // Loaded modules, by path; see above why they stay.
-Result<CK_FUNCTION_LIST*> load_module(const std::filesystem::path& path) {
+Result<Module*> load_module(const std::filesystem::path& path) {
   static std::mutex mutex;
-  static std::map<std::string, CK_FUNCTION_LIST*>* const loaded =
-      new std::map<std::string, CK_FUNCTION_LIST*>;
+  static std::map<std::string, Module*>* const loaded = new std::map<std::string, Module*>;
   const std::lock_guard lock(mutex);
-  const std::map<std::string, CK_FUNCTION_LIST*>::const_iterator known =
-      loaded->find(path.string());
+  const std::map<std::string, Module*>::const_iterator known = loaded->find(path.string());
   if (known != loaded->end()) return known->second;
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
@@ -53,11 +83,10 @@ Result<CK_FUNCTION_LIST*> load_module(const std::filesystem::path& path) {
   CK_FUNCTION_LIST* functions = nullptr;
   if (!get || get(&functions) != CKR_OK)
     return Refusal{"pkcs11-module-missing"_rule, path.string() + " is no PKCS#11 module"};
-  CK_C_INITIALIZE_ARGS arguments{};
-  arguments.flags = CKF_OS_LOCKING_OK;
-  const CK_RV result = functions->C_Initialize(&arguments);
-  if (result != CKR_CRYPTOKI_ALREADY_INITIALIZED) must(result, "C_Initialize");
-  return (*loaded)[path.string()] = functions;
+  Module* const module = new Module;
+  module->functions = functions;
+  module->initialise();
+  return (*loaded)[path.string()] = module;
 }
 
 std::vector<CK_SLOT_ID> slots(CK_FUNCTION_LIST* functions) {
@@ -74,137 +103,6 @@ std::string token_label(const CK_TOKEN_INFO& info) {
   label.erase(label.find_last_not_of(' ') + 1);
   return label;
 }
-
-class Token {
- public:
-  Token(CK_FUNCTION_LIST* functions, CK_SLOT_ID slot) : functions_(functions), slot_(slot) {}
-  ~Token() { functions_->C_CloseAllSessions(slot_); }
-  Token(const Token&) = delete;
-  Token& operator=(const Token&) = delete;
-
-  Status log_in(const std::string& pin) {
-    pin_ = pin;
-    free_.push_back(open());
-    made_ = 1;
-    const CK_RV result = functions_->C_Login(free_[0], CKU_USER, pin_bytes(), pin_.size());
-    if (result == CKR_PIN_INCORRECT || result == CKR_PIN_LEN_RANGE || result == CKR_PIN_INVALID ||
-        result == CKR_PIN_LOCKED) {
-      return Refusal{"pkcs11-pin-refused"_rule, "the token does not accept the PIN"};
-    }
-    if (result != CKR_USER_ALREADY_LOGGED_IN) must(result, "C_Login");
-    return {};
-  }
-
-  // Runs `work(functions, session)` with a session of the pool; once more with a new one when the
-  // token has dropped it.
-  template <typename Work>
-  void with_session(const char* what, Work&& work) {
-    CK_SESSION_HANDLE session = take();
-    CK_RV result = work(functions_, session);
-    if (session_lost(result)) {
-      functions_->C_CloseSession(session);
-      session = open();
-      functions_->C_Login(session, CKU_USER, pin_bytes(),
-                          pin_.size());  // its result shows in the next call
-      result = work(functions_, session);
-    }
-    give_back(session);
-    must(result, what);
-  }
-
- private:
-  CK_UTF8CHAR* pin_bytes() { return reinterpret_cast<CK_UTF8CHAR*>(pin_.data()); }
-
-  CK_SESSION_HANDLE open() {
-    CK_SESSION_HANDLE session = 0;
-    must(functions_->C_OpenSession(slot_, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr,
-                                   &session),
-         "C_OpenSession");
-    return session;
-  }
-  CK_SESSION_HANDLE take() {
-    std::unique_lock lock(mutex_);
-    if (free_.empty() && made_ < kSessionsMax) {
-      ++made_;
-      lock.unlock();
-      return open();
-    }
-    given_back_.wait(lock, [this] { return !free_.empty(); });
-    const CK_SESSION_HANDLE session = free_.back();
-    free_.pop_back();
-    return session;
-  }
-  void give_back(CK_SESSION_HANDLE session) {
-    {
-      const std::lock_guard lock(mutex_);
-      free_.push_back(session);
-    }
-    given_back_.notify_one();
-  }
-
-  CK_FUNCTION_LIST* const functions_;
-  const CK_SLOT_ID slot_;
-  std::string pin_;
-  std::mutex mutex_;
-  std::condition_variable given_back_;
-  std::vector<CK_SESSION_HANDLE> free_;
-  std::size_t made_ = 0;
-};
-
-class TokenKey final : public PrivateKey {
- public:
-  TokenKey(std::shared_ptr<Token> token, CK_OBJECT_HANDLE object, const PublicPoint& point)
-      : token_(std::move(token)), object_(object), point_(point) {}
-
-  const PublicPoint& public_point() const override { return point_; }
-
-  Signature sign_unverified(const Digest& digest) const override {
-    Signature signature{};
-    token_->with_session("C_Sign", [&](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
-      CK_MECHANISM mechanism{CKM_ECDSA, nullptr, 0};
-      const CK_RV result = functions->C_SignInit(session, &mechanism, object_);
-      if (result != CKR_OK) return result;
-      CK_ULONG length = signature.size();
-      return functions->C_Sign(session, const_cast<Octet*>(digest.data()), digest.size(),
-                               signature.data(), &length);
-    });
-    return signature;
-  }
-
-  SharedSecret agree(const PublicPoint& peer) const override {
-    SharedSecret secret{};
-    token_->with_session("C_DeriveKey",
-                         [&](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
-                           CK_ECDH1_DERIVE_PARAMS parameters{CKD_NULL, 0, nullptr, peer.size(),
-                                                             const_cast<Octet*>(peer.data())};
-                           CK_MECHANISM mechanism{CKM_ECDH1_DERIVE, &parameters, sizeof parameters};
-                           CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
-                           CK_KEY_TYPE type = CKK_GENERIC_SECRET;
-                           CK_ULONG length = secret.size();
-                           CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-                           CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &secret_class, sizeof secret_class},
-                                                    {CKA_KEY_TYPE, &type, sizeof type},
-                                                    {CKA_TOKEN, &no, sizeof no},
-                                                    {CKA_SENSITIVE, &no, sizeof no},
-                                                    {CKA_EXTRACTABLE, &yes, sizeof yes},
-                                                    {CKA_VALUE_LEN, &length, sizeof length}};
-                           CK_OBJECT_HANDLE derived = 0;
-                           CK_RV result = functions->C_DeriveKey(
-                               session, &mechanism, object_, wanted, std::size(wanted), &derived);
-                           if (result != CKR_OK) return result;
-                           CK_ATTRIBUTE value{CKA_VALUE, secret.data(), secret.size()};
-                           result = functions->C_GetAttributeValue(session, derived, &value, 1);
-                           functions->C_DestroyObject(session, derived);
-                           return result;
-                         });
-    return secret;
-  }
-
- private:
-  const std::shared_ptr<Token> token_;
-  const CK_OBJECT_HANDLE object_;
-  const PublicPoint point_;
-};
 
 // CKA_EC_POINT is an OCTET STRING around the point.
 PublicPoint read_point(CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session,
@@ -247,6 +145,211 @@ std::vector<Found> find_keys(CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE sess
   return all;
 }
 
+std::optional<CK_SLOT_ID> find_slot(CK_FUNCTION_LIST* functions, const std::string& label) {
+  for (const CK_SLOT_ID slot : slots(functions)) {
+    CK_TOKEN_INFO info{};
+    if (functions->C_GetTokenInfo(slot, &info) == CKR_OK && token_label(info) == label) return slot;
+  }
+  return std::nullopt;
+}
+
+class Token {
+ public:
+  Token(Module& module, const Pkcs11Options& options)
+      : module_(module), label_(options.token_label), pin_(options.pin) {}
+  ~Token() {
+    const std::shared_lock lock(module_.mutex);
+    if (generation_ == module_.generation) module_.functions->C_CloseAllSessions(slot_);
+  }
+  Token(const Token&) = delete;
+  Token& operator=(const Token&) = delete;
+
+  // Finds the token, logs in and finds its keys.
+  Status open() {
+    const std::unique_lock lock(module_.mutex);
+    return open_alone();
+  }
+
+  // Runs `work(functions, session)` with a session of the pool. When the token was lost, once more
+  // after opening it again. Throws Fault when it is away.
+  template <typename Work>
+  void with_session(const char* what, Work&& work) {
+    std::uint64_t opened = 0;
+    CK_RV result = attempt(work, opened);
+    if (token_lost(result)) {
+      recover(opened);
+      result = attempt(work, opened);
+    }
+    must(result, what);
+  }
+
+  // Valid within with_session only; 0 for what is not there.
+  CK_OBJECT_HANDLE object(const std::string& label) const {
+    const std::lock_guard lock(objects_mutex_);
+    const auto found = objects_.find(label);
+    return found == objects_.end() ? 0 : found->second;
+  }
+  void add_object(const std::string& label, CK_OBJECT_HANDLE object) {
+    const std::lock_guard lock(objects_mutex_);
+    objects_[label] = object;
+  }
+  const std::map<std::string, PublicPoint>& points() const { return points_; }  // at opening
+
+ private:
+  template <typename Work>
+  CK_RV attempt(Work&& work, std::uint64_t& opened) {
+    const std::shared_lock lock(module_.mutex);
+    opened = opened_;
+    if (generation_ != module_.generation) return CKR_CRYPTOKI_NOT_INITIALIZED;
+    CK_SESSION_HANDLE session = 0;
+    const CK_RV taken = take(session);
+    if (taken != CKR_OK) return taken;
+    const CK_RV result = work(module_.functions, session);
+    give_back(session);
+    return result;
+  }
+
+  // `opened`: what the caller saw; nothing is done when somebody has recovered since.
+  void recover(std::uint64_t opened) {
+    const std::unique_lock lock(module_.mutex);
+    if (opened_ != opened) return;
+    // Only a module that starts anew looks for tokens again; somebody else may have done that, but
+    // while the token was still away.
+    if (generation_ == module_.generation || !find_slot(module_.functions, label_)) {
+      module_.initialise_again();
+    }
+    const Status status = open_alone();
+    if (!status.ok()) throw Fault("PKCS#11 failed: " + status.refusal().detail);
+  }
+
+  Status open_alone() {
+    CK_FUNCTION_LIST* const functions = module_.functions;
+    const std::optional<CK_SLOT_ID> slot = find_slot(functions, label_);
+    if (!slot) return Refusal{"pkcs11-token-missing"_rule, "no token is labelled " + label_};
+    slot_ = *slot;
+    CK_SESSION_HANDLE session = 0;
+    must(open_session(session), "C_OpenSession");
+    const CK_RV result = functions->C_Login(
+        session, CKU_USER, reinterpret_cast<CK_UTF8CHAR*>(pin_.data()), pin_.size());
+    if (result == CKR_PIN_INCORRECT || result == CKR_PIN_LEN_RANGE || result == CKR_PIN_INVALID ||
+        result == CKR_PIN_LOCKED) {
+      functions->C_CloseSession(session);
+      return Refusal{"pkcs11-pin-refused"_rule, "the token does not accept the PIN"};
+    }
+    if (result != CKR_USER_ALREADY_LOGGED_IN) must(result, "C_Login");
+    free_ = {session};
+    made_ = 1;
+    points_.clear();
+    for (const Found& found : find_keys(functions, session, CKO_PUBLIC_KEY))
+      points_[found.label] = read_point(functions, session, found.object);
+    const std::lock_guard lock(objects_mutex_);
+    objects_.clear();
+    for (const Found& found : find_keys(functions, session, CKO_PRIVATE_KEY))
+      objects_[found.label] = found.object;
+    generation_ = module_.generation;
+    ++opened_;
+    return {};
+  }
+
+  CK_RV open_session(CK_SESSION_HANDLE& session) {
+    return module_.functions->C_OpenSession(slot_, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr,
+                                            nullptr, &session);
+  }
+  CK_RV take(CK_SESSION_HANDLE& session) {
+    std::unique_lock lock(mutex_);
+    if (free_.empty() && made_ < kSessionsMax) {
+      ++made_;
+      lock.unlock();
+      const CK_RV result = open_session(session);
+      if (result == CKR_OK) return result;
+      lock.lock();
+      --made_;
+      return result;
+    }
+    given_back_.wait(lock, [this] { return !free_.empty(); });
+    session = free_.back();
+    free_.pop_back();
+    return CKR_OK;
+  }
+  void give_back(CK_SESSION_HANDLE session) {
+    {
+      const std::lock_guard lock(mutex_);
+      free_.push_back(session);
+    }
+    given_back_.notify_one();
+  }
+
+  Module& module_;
+  const std::string label_;
+  std::string pin_;
+  // Changed with the module's mutex held alone.
+  CK_SLOT_ID slot_ = 0;
+  std::uint64_t generation_ = 0, opened_ = 0;
+  std::map<std::string, PublicPoint> points_;
+  mutable std::mutex objects_mutex_;
+  std::map<std::string, CK_OBJECT_HANDLE> objects_;
+  // The pool.
+  std::mutex mutex_;
+  std::condition_variable given_back_;
+  std::vector<CK_SESSION_HANDLE> free_;
+  std::size_t made_ = 0;
+};
+
+class TokenKey final : public PrivateKey {
+ public:
+  TokenKey(std::shared_ptr<Token> token, std::string label, const PublicPoint& point)
+      : token_(std::move(token)), label_(std::move(label)), point_(point) {}
+
+  const PublicPoint& public_point() const override { return point_; }
+
+  Signature sign_unverified(const Digest& digest) const override {
+    Signature signature{};
+    token_->with_session("C_Sign", [&](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
+      CK_MECHANISM mechanism{CKM_ECDSA, nullptr, 0};
+      const CK_RV result = functions->C_SignInit(session, &mechanism, token_->object(label_));
+      if (result != CKR_OK) return result;
+      CK_ULONG length = signature.size();
+      return functions->C_Sign(session, const_cast<Octet*>(digest.data()), digest.size(),
+                               signature.data(), &length);
+    });
+    return signature;
+  }
+
+  SharedSecret agree(const PublicPoint& peer) const override {
+    SharedSecret secret{};
+    token_->with_session(
+        "C_DeriveKey", [&](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
+          CK_ECDH1_DERIVE_PARAMS parameters{CKD_NULL, 0, nullptr, peer.size(),
+                                            const_cast<Octet*>(peer.data())};
+          CK_MECHANISM mechanism{CKM_ECDH1_DERIVE, &parameters, sizeof parameters};
+          CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
+          CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+          CK_ULONG length = secret.size();
+          CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+          CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &secret_class, sizeof secret_class},
+                                   {CKA_KEY_TYPE, &type, sizeof type},
+                                   {CKA_TOKEN, &no, sizeof no},
+                                   {CKA_SENSITIVE, &no, sizeof no},
+                                   {CKA_EXTRACTABLE, &yes, sizeof yes},
+                                   {CKA_VALUE_LEN, &length, sizeof length}};
+          CK_OBJECT_HANDLE derived = 0;
+          CK_RV result = functions->C_DeriveKey(session, &mechanism, token_->object(label_), wanted,
+                                                std::size(wanted), &derived);
+          if (result != CKR_OK) return result;
+          CK_ATTRIBUTE value{CKA_VALUE, secret.data(), secret.size()};
+          result = functions->C_GetAttributeValue(session, derived, &value, 1);
+          functions->C_DestroyObject(session, derived);
+          return result;
+        });
+    return secret;
+  }
+
+ private:
+  const std::shared_ptr<Token> token_;
+  const std::string label_;
+  const PublicPoint point_;
+};
+
 class Pkcs11KeyStore final : public KeyStore {
  public:
   explicit Pkcs11KeyStore(std::shared_ptr<Token> token) : token_(std::move(token)) {}
@@ -254,18 +357,10 @@ class Pkcs11KeyStore final : public KeyStore {
   std::string_view kind() const override { return "pkcs11"; }
 
   void load() {
-    token_->with_session(
-        "find keys", [this](CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session) {
-          std::map<std::string, PublicPoint> points;
-          for (const Found& found : find_keys(functions, session, CKO_PUBLIC_KEY))
-            points[found.label] = read_point(functions, session, found.object);
-          for (const Found& found : find_keys(functions, session, CKO_PRIVATE_KEY)) {
-            if (points.contains(found.label))
-              keys_[found.label] =
-                  std::make_shared<TokenKey>(token_, found.object, points[found.label]);
-          }
-          return CK_RV{CKR_OK};
-        });
+    for (const auto& [label, point] : token_->points()) {
+      if (token_->object(label) != 0)
+        keys_[label] = std::make_shared<TokenKey>(token_, label, point);
+    }
   }
 
   Result<std::vector<KeyHandle>> generate(std::span<const std::string> labels) override {
@@ -317,9 +412,10 @@ class Pkcs11KeyStore final : public KeyStore {
     const CK_RV result = functions->C_GenerateKeyPair(
         session, &mechanism, public_part, std::size(public_part), private_part,
         std::size(private_part), &public_key, &private_key);
-    if (result == CKR_OK)
-      made.push_back(std::make_shared<TokenKey>(token_, private_key,
-                                                read_point(functions, session, public_key)));
+    if (result != CKR_OK) return result;
+    token_->add_object(label, private_key);
+    made.push_back(
+        std::make_shared<TokenKey>(token_, label, read_point(functions, session, public_key)));
     return result;
   }
 
@@ -331,19 +427,12 @@ class Pkcs11KeyStore final : public KeyStore {
 }  // namespace
 
 Result<std::unique_ptr<KeyStore>> open_pkcs11_key_store(const Pkcs11Options& options) {
-  TRY_ASSIGN(CK_FUNCTION_LIST* const functions, load_module(options.module));
-  for (const CK_SLOT_ID slot : slots(functions)) {
-    CK_TOKEN_INFO info{};
-    if (functions->C_GetTokenInfo(slot, &info) != CKR_OK ||
-        token_label(info) != options.token_label)
-      continue;
-    std::shared_ptr<Token> token = std::make_shared<Token>(functions, slot);
-    TRY(token->log_in(options.pin));
-    std::unique_ptr<Pkcs11KeyStore> store = std::make_unique<Pkcs11KeyStore>(std::move(token));
-    store->load();
-    return std::unique_ptr<KeyStore>(std::move(store));
-  }
-  return Refusal{"pkcs11-token-missing"_rule, "no token is labelled " + options.token_label};
+  TRY_ASSIGN(Module* const module, load_module(options.module));
+  std::shared_ptr<Token> token = std::make_shared<Token>(*module, options);
+  TRY(token->open());
+  std::unique_ptr<Pkcs11KeyStore> store = std::make_unique<Pkcs11KeyStore>(std::move(token));
+  store->load();
+  return std::unique_ptr<KeyStore>(std::move(store));
 }
 
 Result<Pkcs11Options> create_softhsm_token(const std::filesystem::path& folder,
@@ -361,7 +450,13 @@ Result<Pkcs11Options> create_softhsm_token(const std::filesystem::path& folder,
                                << std::filesystem::absolute(folder / "tokens").string()
                                << "\nobjectstore.backend = file\nlog.level = ERROR\n";
   ::setenv("SOFTHSM2_CONF", std::filesystem::absolute(configuration).c_str(), 1);
-  TRY_ASSIGN(CK_FUNCTION_LIST* const functions, load_module(module));
+  TRY_ASSIGN(Module* const loaded, load_module(module));
+  const std::unique_lock lock(loaded->mutex);
+  if (loaded->configuration != configuration.string()) {
+    loaded->configuration = configuration.string();
+    loaded->initialise_again();
+  }
+  CK_FUNCTION_LIST* const functions = loaded->functions;
   const Pkcs11Options options{module, label, pin};
   for (const CK_SLOT_ID slot : slots(functions)) {
     CK_TOKEN_INFO info{};

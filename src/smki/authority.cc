@@ -11,13 +11,8 @@ std::string_view text(Environment environment) {
   return environment == Environment::test ? "test" : "live";
 }
 
-}  // namespace
-
-std::optional<Authority> find_authority(const storage::Reader& reader,
-                                        std::string_view profile_id) {
-  const std::optional<Bytes> record = reader.get(tables::authorities, as_bytes(profile_id));
-  if (!record) return std::nullopt;
-  RecordReader fields(*record);
+Authority read_authority(std::string_view profile_id, BytesView record) {
+  RecordReader fields(record);
   Result<x509::Certificate> certificate = x509::parse_certificate(fields.octets());
   if (!certificate.ok()) throw Fault("the stored certificate of an authority does not parse");
   Authority authority;
@@ -25,6 +20,59 @@ std::optional<Authority> find_authority(const storage::Reader& reader,
   authority.certificate = std::move(*certificate);
   authority.key_label = fields.text();
   return authority;
+}
+
+}  // namespace
+
+std::optional<Authority> find_authority(const storage::Reader& reader,
+                                        std::string_view profile_id) {
+  const std::optional<Bytes> record = reader.get(tables::authorities, as_bytes(profile_id));
+  if (!record) return std::nullopt;
+  return read_authority(profile_id, *record);
+}
+
+std::vector<Authority> former_authorities(const storage::Reader& reader,
+                                          std::string_view profile_id) {
+  std::vector<Authority> all;
+  const Bytes first = former_key(profile_id, 0);
+  reader.scan(tables::former_authorities, first, former_key(profile_id, 0xFFFFFFFF),
+              [&](BytesView, BytesView record) {
+                all.push_back(read_authority(profile_id, record));
+                return true;
+              });
+  return all;
+}
+
+Bytes former_key(std::string_view profile_id, std::uint32_t generation) {
+  Bytes key = to_bytes(as_bytes(profile_id));
+  key.push_back('/');
+  put_be(key, generation);
+  return key;
+}
+
+Result<std::string> generation_name(std::string_view first_name, std::uint32_t generation) {
+  constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  CHECK(first_name.size() == 4 && generation > 0);
+  std::string name(first_name);
+  if (generation == 1) return name;
+  if (generation < kDigits.size()) {
+    name.back() = kDigits[generation];
+    return name;
+  }
+  if (generation >= 36 * 36 * 36)
+    return Refusal{"ceremony-generations"_rule,
+                   "generation " + std::to_string(generation) + " has no name of four octets"};
+  // The letter of the environment, then three digits.
+  name = {first_name[1], kDigits[generation / 1296], kDigits[generation / 36 % 36],
+          kDigits[generation % 36]};
+  return name;
+}
+
+bool is_revoked(const storage::Reader& reader, const x509::Certificate& certificate) {
+  if (!certificate.authority_key_id) return false;
+  Bytes key = *certificate.authority_key_id;
+  append(key, certificate.serial.octets());
+  return reader.get(tables::revocations, key).has_value();
 }
 
 Bytes encode_authority(BytesView der, std::string_view key_label) {
@@ -50,6 +98,12 @@ Status claim_environment(storage::Store& store, Environment environment) {
   if (store.get(tables::meta, kEnvironment) == wanted) return {};
   return Refusal{"ca-environment"_rule, "the store belongs to the other environment than " +
                                             std::string(text(environment))};
+}
+
+std::optional<Environment> environment_of(const storage::Reader& reader) {
+  const std::optional<Bytes> stored = reader.get(tables::meta, kEnvironment);
+  if (!stored) return std::nullopt;
+  return as_text(*stored) == "test" ? Environment::test : Environment::live;
 }
 
 Result<Revocable> find_revocable(const storage::Reader& reader, const CertificateSerial& serial) {

@@ -15,12 +15,23 @@ struct Authority {
 };
 std::optional<Authority> find_authority(const storage::Reader& reader, std::string_view profile_id);
 Bytes encode_authority(BytesView der, std::string_view key_label);
+// Authorities whose place another took, oldest first: their certificates stay good, and their lists
+// are signed as before. Key and record as in tables::former_authorities.
+std::vector<Authority> former_authorities(const storage::Reader& reader,
+                                          std::string_view profile_id);
+Bytes former_key(std::string_view profile_id, std::uint32_t generation);
+// The common name of a generation, at most four octets: WTI1, WTI2, … WTIZ, then T010 and so on in
+// base 36. Refuses ceremony-generations.
+Result<std::string> generation_name(std::string_view first_name, std::uint32_t generation);
+// Whether its root revoked it.
+bool is_revoked(const storage::Reader& reader, const x509::Certificate& certificate);
 
 // 16 octets, the top bit zero, unpredictable. Source: spec/smki.md 1.2.
 CertificateSerial new_serial(Random& random);
 
 // Which environment a store belongs to; the first call decides. Refuses ca-environment.
 Status claim_environment(storage::Store& store, Environment environment);
+std::optional<Environment> environment_of(const storage::Reader& reader);
 
 // A certificate that an issuing authority can revoke.
 struct Revocable {

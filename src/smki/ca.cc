@@ -83,14 +83,24 @@ struct CertificationAuthority::State {
   Workers& workers;
   Environment environment;
   std::map<std::string, Signer, std::less<>> signers;  // by profile id of the issuing authority
+  std::vector<Signer> former;                          // they sign lists, no certificates
   WorkQueue queue;
-  std::mutex lists_mutex;  // one list at a time
-  std::map<const CertificateProfile*, RevocationBook> books;
+  std::mutex lists_mutex;                 // one list at a time
+  std::map<Bytes, RevocationBook> books;  // by key id of the issuer
+
+  // Everyone who signs lists.
+  std::vector<const Signer*> list_signers() const {
+    std::vector<const Signer*> all;
+    for (const auto& [profile_id, signer] : signers) all.push_back(&signer);
+    for (const Signer& signer : former) all.push_back(&signer);
+    return all;
+  }
 
   RevocationBook& book(const Authority& issuer) {
-    const auto found = books.find(issuer.profile);
+    const Bytes& key_id = issuer.certificate.subject_key_id.value();
+    const auto found = books.find(key_id);
     if (found != books.end()) return found->second;
-    return books.emplace(issuer.profile, RevocationBook(store, issuer)).first->second;
+    return books.emplace(key_id, RevocationBook(store, issuer)).first->second;
   }
 
   Result<Row> prepare(const AuthorisedRow& authorised, const CertificateSerial& serial,
@@ -233,6 +243,20 @@ struct CertificationAuthority::State {
     });
   }
 
+  // How many certificates each authority has issued decides when it retires.
+  void count_issued(storage::Batch& batch, const std::vector<Chunk>& chunks) const {
+    std::map<Bytes, std::uint64_t> more;
+    for (const Chunk& chunk : chunks) {
+      for (const Row& row : chunk.rows) {
+        const std::string_view issuer = find_certificate_profile(row.profile_id)->issuer;
+        ++more[signers.find(issuer)->second.authority.certificate.subject_key_id.value()];
+      }
+    }
+    for (const auto& [key_id, count] : more)
+      batch.put(tables::issued_counts, key_id,
+                encode_count(read_count(store, tables::issued_counts, key_id) + count));
+  }
+
   void record(const std::vector<Chunk>& chunks) {
     storage::Batch batch;
     std::map<BatchId, Counts> counts;
@@ -254,6 +278,7 @@ struct CertificationAuthority::State {
       }
     }
     put_counts(batch, counts);
+    count_issued(batch, chunks);
     if (!store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
   }
 };
@@ -262,23 +287,41 @@ CertificationAuthority::CertificationAuthority(std::unique_ptr<State> state)
     : state_(std::move(state)) {}
 CertificationAuthority::~CertificationAuthority() = default;
 
+namespace {
+
+Result<Signer> signer_of(const crypto::KeyStore& keys, Authority authority) {
+  TRY_ASSIGN(crypto::KeyHandle key, keys.find(authority.key_label));
+  if (key->public_point() != authority.certificate.key)
+    return Refusal{"ca-key-mismatch"_rule,
+                   "the key " + authority.key_label + " is not the one of the certificate"};
+  return Signer{std::move(authority), std::move(key)};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(
     const World& world, storage::Store& store, const crypto::KeyStore& keys, Workers& workers,
     Environment environment) {
   TRY(claim_environment(store, environment));
+  if (environment == Environment::live && keys.kind() != "pkcs11")
+    return Refusal{"ceremony-live-key-store"_rule,
+                   "the key store is of kind " + std::string(keys.kind())};
   std::unique_ptr<State> state(
-      new State{world, store, workers, environment, {}, WorkQueue(store), {}, {}});
+      new State{world, store, workers, environment, {}, {}, WorkQueue(store), {}, {}});
   for (const CertificateProfile& profile : certificate_profiles()) {
     if (!profile.is_ca() || profile.issuer == profile.id) continue;
     std::optional<Authority> authority = find_authority(store, profile.id);
     if (!authority)
       return Refusal{"ca-not-established"_rule, "there is no " + std::string(profile.id)};
-    TRY_ASSIGN(crypto::KeyHandle key, keys.find(authority->key_label));
-    if (key->public_point() != authority->certificate.key) {
-      return Refusal{"ca-key-mismatch"_rule,
-                     "the key " + authority->key_label + " is not the one of the certificate"};
+    if (is_revoked(store, authority->certificate))
+      return Refusal{"ca-authority-revoked"_rule,
+                     x509::name_text(authority->certificate.subject) + " is revoked"};
+    TRY_ASSIGN(Signer signer, signer_of(keys, std::move(*authority)));
+    state->signers.emplace(profile.id, std::move(signer));
+    for (Authority& one : former_authorities(store, profile.id)) {
+      TRY_ASSIGN(signer, signer_of(keys, std::move(one)));
+      state->former.push_back(std::move(signer));
     }
-    state->signers.emplace(profile.id, Signer{std::move(*authority), std::move(key)});
   }
   return std::unique_ptr<CertificationAuthority>(new CertificationAuthority(std::move(state)));
 }
@@ -340,7 +383,8 @@ std::size_t CertificationAuthority::revoke_authorised() {
   std::size_t revoked = 0;
   const std::vector<AuthorisedRevocation> work = authorised_revocations(state.store);
   if (work.empty()) return 0;
-  for (auto& [profile_id, signer] : state.signers) {
+  for (const Signer* const one_signer : state.list_signers()) {
+    const Signer& signer = *one_signer;
     const std::unique_ptr<storage::Reader> view = state.store.snapshot();
     const UtcTime now = state.world.now();
     const Bytes& key_id = signer.authority.certificate.subject_key_id.value();
@@ -375,20 +419,24 @@ std::size_t CertificationAuthority::revoke_authorised() {
 bool CertificationAuthority::keep_revocation_list_current() {
   State& state = *state_;
   const std::lock_guard lock(state.lists_mutex);
-  const Signer& signer = state.signers.find("issuing-oca")->second;
   const UtcTime now = state.world.now();
-  const std::optional<ListState> latest =
-      list_state(state.store, signer.authority.certificate.subject_key_id.value());
   const std::int64_t interval = static_cast<std::int64_t>(limit("crl_interval_hours")) * 3600;
-  // A clock that was set back must not keep a list for longer than the interval.
-  if (latest && now >= latest->this_update && now - latest->this_update < interval) return false;
-  storage::Batch batch;
-  RevocationBook& book = state.book(signer.authority);
-  book.put_list(batch, state.store, signer.authority, *signer.key, {}, now,
-                state.world.new_trace());
-  if (!state.store.commit(std::move(batch)).ok()) return false;
-  book.committed();
-  return true;
+  bool signed_one = false;
+  for (const Signer* const signer : state.list_signers()) {
+    if (signer->authority.profile->hierarchy != "organisation") continue;  // ¶53: devices have none
+    const std::optional<ListState> latest =
+        list_state(state.store, signer->authority.certificate.subject_key_id.value());
+    // A clock that was set back must not keep a list for longer than the interval.
+    if (latest && now >= latest->this_update && now - latest->this_update < interval) continue;
+    storage::Batch batch;
+    RevocationBook& book = state.book(signer->authority);
+    book.put_list(batch, state.store, signer->authority, *signer->key, {}, now,
+                  state.world.new_trace());
+    if (!state.store.commit(std::move(batch)).ok()) continue;
+    book.committed();
+    signed_one = true;
+  }
+  return signed_one;
 }
 
 }  // namespace wattseal::smki

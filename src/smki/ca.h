@@ -4,7 +4,8 @@
 // loses nothing and issues nothing twice: an intent found at start is signed again over the same
 // octets. Listens to nothing; takes work from the store. Sources: Appendices A, B;
 // spec/smki.md 1.10-1.12. Threads: one thread calls issue(), the lists from any.
-// Rules: ca-not-established, ca-environment, ca-key-mismatch.
+// Rules: ca-not-established, ca-environment, ca-key-mismatch, ca-authority-revoked,
+// ceremony-live-key-store.
 #pragma once
 #include "base/parallel.h"
 #include "base/world.h"
@@ -30,8 +31,8 @@ class CertificationAuthority {
   // Revokes everything that the registration authority authorised (office.h, revoke-certificate)
   // with one new list an issuer, signed and published in the same commit. Returns how many.
   std::size_t revoke_authorised();
-  // Signs a new CRL when the last one is older than limit crl_interval_hours, or dated after now;
-  // returns whether it did.
+  // Signs a new CRL of each authority, former ones included, when the last one is older than limit
+  // crl_interval_hours, or dated after now; returns whether it did.
   bool keep_revocation_list_current();
 
   struct State;

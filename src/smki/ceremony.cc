@@ -1,5 +1,9 @@
 #include "smki/ceremony.h"
 
+#include <algorithm>
+
+#include "smki/ceremony_steps.h"
+#include "smki/lint.h"
 #include "smki/revocation.h"
 
 namespace wattseal::smki {
@@ -7,10 +11,6 @@ namespace {
 
 const Bytes kAes128Gcm = x509::oid::from_text("2.16.840.1.101.3.4.1.6");
 constexpr std::size_t kTagOctets = 16;
-
-std::string label_of(const CertificateProfile& profile, Environment environment) {
-  return std::string(profile.id) + (environment == Environment::test ? ".test" : ".live");
-}
 
 // SubjectPublicKeyInfo of a P-256 point: a fixed prefix and the point. Source: RFC 5480.
 Bytes public_key_info(const crypto::PublicPoint& point) {
@@ -46,12 +46,8 @@ Bytes wrap_contingency_key(const crypto::PublicPoint& contingency, BytesView sym
 class Ceremony {
  public:
   Ceremony(const World& world, storage::Store& store, crypto::KeyStore& keys,
-           Environment environment)
-      : world_(world),
-        store_(store),
-        keys_(keys),
-        environment_(environment),
-        trace_(world.new_trace()) {}
+           Environment environment, TraceId trace)
+      : world_(world), store_(store), keys_(keys), environment_(environment), trace_(trace) {}
 
   Result<CeremonyReport> run() {
     TRY(claim_environment(store_, environment_));
@@ -71,7 +67,7 @@ class Ceremony {
                                      there->certificate.serial, false});
       return {};
     }
-    const std::string label = label_of(profile, environment_);
+    const std::string label = authority_label(profile, environment_, 1);
     TRY_ASSIGN(const crypto::KeyHandle key, crypto::find_or_generate(keys_, label));
     const bool root = profile.issuer == profile.id;
     crypto::KeyHandle issuer_key = key;
@@ -108,6 +104,7 @@ class Ceremony {
                          const crypto::PrivateKey& issuer) {
     const UtcTime now = world_.now();
     const Bytes tbs = build_tbs(what);
+    TRY(lint_before_issue(tbs));
     storage::Batch intent;
     intent.append(FactWriter(FactKind::certificate_intended, now, trace_)
                       .serial(what.serial)
@@ -152,13 +149,33 @@ class Ceremony {
 
 }  // namespace
 
-Result<CeremonyReport> run_ceremony(const World& world, storage::Store& store,
-                                    crypto::KeyStore& keys, Environment environment) {
+std::string authority_label(const CertificateProfile& profile, Environment environment,
+                            std::uint32_t generation) {
+  std::string label =
+      std::string(profile.id) + (environment == Environment::test ? ".test" : ".live");
+  if (generation > 1) label += "." + std::to_string(generation);
+  return label;
+}
+
+Result<CeremonyReport> establish_authorities(const World& world, storage::Store& store,
+                                             crypto::KeyStore& keys, Environment environment,
+                                             TraceId trace) {
   if (environment == Environment::live && keys.kind() != "pkcs11") {
     return Refusal{"ceremony-live-key-store"_rule,
                    "the key store is of kind " + std::string(keys.kind())};
   }
-  return Ceremony(world, store, keys, environment).run();
+  return Ceremony(world, store, keys, environment, trace).run();
+}
+
+Result<CeremonyReport> run_ceremony(const World& world, storage::Store& store,
+                                    crypto::KeyStore& keys, Environment environment) {
+  const auto missing = [&](const CertificateProfile& profile) {
+    return profile.is_ca() && !find_authority(store, profile.id);
+  };
+  if (environment == Environment::live && keys.kind() == "pkcs11" &&
+      std::ranges::any_of(certificate_profiles(), missing))
+    return Refusal{"ceremony-live-alone"_rule, "nobody witnesses this"};
+  return establish_authorities(world, store, keys, environment, world.new_trace());
 }
 
 }  // namespace wattseal::smki

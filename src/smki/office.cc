@@ -81,27 +81,36 @@ FactWriter act_fact(FactKind kind, const ActScene& scene, ActId act, const Actor
 
 Office::Office(const World& world, storage::Store& store) : world_(world), store_(store) {}
 
-Result<std::vector<PersonId>> Office::found(const std::vector<std::string>& managers,
-                                            TraceId trace) {
-  if (std::set<std::string>(managers.begin(), managers.end()).size() < 2)
-    return Refusal{"office-managers"_rule, "fewer than two managers are named", "managers"};
-  if (!all_people(store_).empty())
+Result<std::vector<PersonId>> put_founders(const ActScene& scene, storage::Batch& batch,
+                                           const std::vector<Founder>& founders) {
+  if (!all_people(scene.reader).empty())
     return Refusal{"office-founded"_rule, "there are people already", "managers"};
-  const ActScene scene{store_, world_.now(), trace};
-  Numbers numbers(store_, "next_person");
-  storage::Batch batch;
+  Numbers numbers(scene.reader, "next_person");
   std::vector<PersonId> ids;
-  const auto row = std::ranges::find(person_roles(), "ra-manager", &PersonRoleRow::id);
-  for (const std::string& name : managers) {
+  for (const Founder& founder : founders) {
+    const auto row = std::ranges::find(person_roles(), founder.role, &PersonRoleRow::id);
+    CHECK(row != person_roles().end());
     Person person;
     person.id = numbers.draw();
-    person.name = name;
+    person.name = founder.name;
     person.role = row->id;
     person.appointed_until = scene.now.plus_seconds(std::int64_t{row->appointed_days} * 86400);
     put_person(scene, batch, person, "founded");
     ids.push_back(person.id);
   }
   numbers.put(batch);
+  return ids;
+}
+
+Result<std::vector<PersonId>> Office::found(const std::vector<std::string>& managers,
+                                            TraceId trace) {
+  if (std::set<std::string>(managers.begin(), managers.end()).size() < 2)
+    return Refusal{"office-managers"_rule, "fewer than two managers are named", "managers"};
+  std::vector<Founder> founders;
+  for (const std::string& name : managers) founders.push_back({name, "ra-manager"});
+  storage::Batch batch;
+  TRY_ASSIGN(std::vector<PersonId> ids,
+             put_founders({store_, world_.now(), trace}, batch, founders));
   if (!store_.commit(std::move(batch)).ok())
     return Refusal{"office-founded"_rule, "there are people already", "managers"};
   return ids;

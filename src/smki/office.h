@@ -72,6 +72,11 @@ struct Actor {
   std::string address;
 };
 
+// A person recorded at a founding ceremony, before there is anybody who could appoint.
+struct Founder {
+  std::string name, role;  // role: of the registration authority, in data/person_roles.tsv
+};
+
 class Office {
  public:
   Office(const World& world, storage::Store& store);

@@ -370,16 +370,41 @@ void authorise_revocation(const ActScene& scene, storage::Batch& batch, const js
 
 // ---- keys of authorities: the act itself is the permission, which a ceremony uses up
 
+// A root's own certificate is on nobody's list.
+Status check_authority_revocation(const ActScene& scene, const json& payload) {
+  const std::string grounds = get(payload, "grounds");
+  if (std::ranges::find(revocation_grounds(), grounds, &GroundsRow::id) ==
+      revocation_grounds().end())
+    return bad_field("grounds", "'" + grounds + "' is not in data/revocation_grounds.tsv");
+  const Result<CertificateSerial> serial = CertificateSerial::parse_hex(get(payload, "serial"));
+  if (!serial.ok()) return bad_field("serial", serial.refusal().detail);
+  for (const CertificateProfile& profile : certificate_profiles()) {
+    if (!profile.is_ca() || profile.issuer == profile.id) continue;
+    std::vector<Authority> all = former_authorities(scene.reader, profile.id);
+    if (std::optional<Authority> current = find_authority(scene.reader, profile.id))
+      all.push_back(std::move(*current));
+    for (const Authority& one : all) {
+      if (one.certificate.serial != *serial) continue;
+      if (is_revoked(scene.reader, one.certificate))
+        return Refusal{"revoke-already"_rule, serial->hex() + " is on the list", "serial"};
+      return {};
+    }
+  }
+  return bad_field("serial", "it is the certificate of no issuing authority");
+}
+
 Status check_key_act(const ActScene& scene, const json& payload, const Person&) {
   const std::string purpose = get(payload, "purpose");
   if (purpose == "renew-lists") return {};
-  if (purpose != "revoke-authority")
-    return bad_field("purpose", "'" + purpose + "' is neither renew-lists nor revoke-authority");
-  const Result<CertificateSerial> serial = CertificateSerial::parse_hex(get(payload, "serial"));
-  if (!serial.ok()) return bad_field("serial", serial.refusal().detail);
-  const Result<Revocable> certificate = find_revocable(scene.reader, *serial);
-  if (certificate.ok() || certificate.refusal().rule != "revoke-needs-root"_rule)
-    return bad_field("serial", "it is no certificate that a root revokes");
+  if (purpose == "revoke-authority") return check_authority_revocation(scene, payload);
+  if (purpose != "establish-authority")
+    return bad_field("purpose", "'" + purpose +
+                                    "' is none of renew-lists, revoke-authority and "
+                                    "establish-authority");
+  const CertificateProfile* const profile = find_certificate_profile(get(payload, "profile"));
+  if (!profile || !profile->is_ca() || profile->issuer == profile->id)
+    return bad_field("profile", "'" + get(payload, "profile") +
+                                    "' is no issuing authority: issuing-oca or issuing-dca");
   return {};
 }
 void permit(const ActScene&, storage::Batch&, const json&, const Act&) {}
@@ -406,7 +431,7 @@ constexpr ActHandler kHandlers[] = {
     {"revoke-certificate", "serial,grounds,statement?", check_revoke, authorise_revocation},
     {"plan-maintenance", "from,until,reason", check_maintenance, plan_maintenance},
     {"cancel-maintenance", "maintenance,reason", check_cancel, cancel_maintenance},
-    {"authority-key-act", "purpose,serial?", check_key_act, permit},
+    {"authority-key-act", "purpose,serial?,grounds?,profile?", check_key_act, permit},
 };
 
 }  // namespace

@@ -66,6 +66,11 @@ Status check_fields(const ActHandler& handler, const nlohmann::json& payload);
 void put_person(const ActScene& scene, storage::Batch& batch, const Person& person,
                 std::string_view event);
 
+// Puts the first people into the batch, which fails when somebody else did so first. Refuses
+// office-founded when there are people.
+Result<std::vector<PersonId>> put_founders(const ActScene& scene, storage::Batch& batch,
+                                           const std::vector<Founder>& founders);
+
 // The act for one held Organisation Certificate request; see RegistrationAuthority::decide.
 inline constexpr std::string_view kIssueAct = "issue-organisation-certificate";
 nlohmann::json issue_payload(BatchId batch, std::uint32_t row, const Asked& asked);

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/fault.h"
+#include "smki/authority.h"
 #include "smki/log.h"
 #include "smki/records.h"
 
@@ -255,13 +256,13 @@ std::vector<PublishedCertificate> Repository::authorities() const {
   std::vector<PublishedCertificate> found;
   for (const CertificateProfile& profile : certificate_profiles()) {
     if (!profile.is_ca()) continue;
-    const std::optional<Bytes> record = store_.get(tables::authorities, as_bytes(profile.id));
-    if (!record) continue;
-    const Result<x509::Certificate> certificate =
-        x509::parse_certificate(RecordReader(*record).octets());
-    if (!certificate.ok()) throw Fault("the stored certificate of an authority does not parse");
-    const Result<PublishedCertificate> published = by_serial(certificate->serial);
-    if (published.ok()) found.push_back(*published);
+    std::vector<Authority> generations = former_authorities(store_, profile.id);
+    if (std::optional<Authority> current = find_authority(store_, profile.id))
+      generations.push_back(std::move(*current));
+    for (const Authority& one : generations) {
+      const Result<PublishedCertificate> published = by_serial(one.certificate.serial);
+      if (published.ok()) found.push_back(*published);
+    }
   }
   return found;
 }

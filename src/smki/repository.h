@@ -51,7 +51,7 @@ class Repository {
   // As XML signatures name a signer: issuer as RFC 4514 text. Refuses repository-not-found.
   Result<PublishedCertificate> by_issuer_serial(std::string_view issuer,
                                                 const CertificateSerial& serial) const;
-  // Certificates of the authorities, roots first.
+  // Certificates of the authorities, former ones included, roots first.
   std::vector<PublishedCertificate> authorities() const;
   Result<Bytes> revocation_list(
       BytesView issuer_key_id) const;  // DER; refuses repository-not-found

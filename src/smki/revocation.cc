@@ -81,10 +81,10 @@ RevocationBook::RevocationBook(const storage::Reader& reader, const Authority& i
               });
 }
 
-void RevocationBook::put_list(storage::Batch& batch, const storage::Reader& reader,
-                              const Authority& issuer, const crypto::PrivateKey& key,
-                              const std::vector<x509::RevokedEntry>& more, UtcTime now,
-                              TraceId trace) {
+Bytes RevocationBook::put_list(storage::Batch& batch, const storage::Reader& reader,
+                               const Authority& issuer, const crypto::PrivateKey& key,
+                               const std::vector<x509::RevokedEntry>& more, UtcTime now,
+                               TraceId trace) {
   const Bytes& key_id = issuer.certificate.subject_key_id.value();
   std::vector<x509::RevokedEntry> fresh = more;
   std::ranges::sort(fresh, by_serial);
@@ -121,7 +121,8 @@ void RevocationBook::put_list(storage::Batch& batch, const storage::Reader& read
     batch.require_absent(tables::meta, state_key(key_id), race);
   }
   batch.put(tables::meta, state_key(key_id), encode(state));
-  batch.put(tables::crls, key_id, x509::assemble_certificate(tbs, signature));
+  Bytes der = x509::assemble_certificate(tbs, signature);
+  batch.put(tables::crls, key_id, der);
   // The list itself follows from the revocations before it; only its signature does not.
   batch.append(FactWriter(FactKind::crl_issued, now, trace)
                    .octets(FactField::issuer_key_id, key_id)
@@ -131,6 +132,7 @@ void RevocationBook::put_list(storage::Batch& batch, const storage::Reader& read
                    .octets(FactField::tbs_digest, digest)
                    .octets(FactField::signature, signature)
                    .bytes());
+  return der;
 }
 
 void replay_list_state(storage::Changes& rows, const FactView& fact) {

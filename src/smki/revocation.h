@@ -20,9 +20,10 @@ class RevocationBook {
   // Signs the list of everything revoked so far and `more`, and puts rows, list and facts into
   // `batch`. When the batch is committed, say so with committed(); otherwise the book stays as it
   // was. The batch fails with crl-number-race when another list took the number.
-  void put_list(storage::Batch& batch, const storage::Reader& reader, const Authority& issuer,
-                const crypto::PrivateKey& key, const std::vector<x509::RevokedEntry>& more,
-                UtcTime now, TraceId trace);
+  // Returns the list.
+  Bytes put_list(storage::Batch& batch, const storage::Reader& reader, const Authority& issuer,
+                 const crypto::PrivateKey& key, const std::vector<x509::RevokedEntry>& more,
+                 UtcTime now, TraceId trace);
   void committed() { entries_ = std::move(next_); }
 
  private:

@@ -47,6 +47,8 @@ enum class FactKind : std::uint16_t {
   journal_checkpoint_signed = 80,
   maintenance_planned = 60,
   maintenance_cancelled = 61,
+  ceremony_held = 70,
+  authority_succeeded = 71,
 };
 
 enum class FactField : std::uint8_t {
@@ -119,6 +121,10 @@ enum class FactField : std::uint8_t {
   export_supplier = 105,
   agent = 106,
   key_seen = 107,  // beginning of the digest of a public key
+  transcript_digest = 90,
+  witnesses = 91,
+  generation = 92,
+  ceremony = 93,
 };
 
 class FactWriter {

@@ -41,6 +41,12 @@ inline constexpr Table revocations{14,
 inline constexpr Table crls{15, "crls"};            // issuer key id(8) -> latest CRL or ARL, DER
 inline constexpr Table revocation_work{
     16, "revocation_work"};  // serial(16) -> authorised revocation: reason, act, trace
+inline constexpr Table former_authorities{
+    46, "former_authorities"};  // profile id / generation(4) -> as authorities
+inline constexpr Table ceremonies{47, "ceremonies"};  // number(8) -> signed transcript, JSON
+inline constexpr Table key_acts{48, "key_acts"};      // act(8) -> number of the ceremony it served
+inline constexpr Table issued_counts{
+    49, "issued_counts"};  // issuer key id(8) -> certificates issued
 // SMKI: repository
 inline constexpr Table certificates{
     20, "certificates"};  // serial(16) -> journal sequence of its issue fact

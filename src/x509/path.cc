@@ -1,5 +1,7 @@
 // Path validation, RFC 5280 6.1, for the two-storey hierarchies of the field: names, keys,
 // constraints, dates, critical extensions.
+#include <algorithm>
+
 #include "x509/oids.h"
 
 namespace wattseal::x509 {
@@ -43,6 +45,15 @@ Status check_issuer(const Certificate& subject, const Certificate& issuer, std::
     return refuse("x509-path-key-id"_rule, "the authority key identifier is of another key",
                   "authorityKeyIdentifier");
   }
+  // With an explicit policy demanded, as RFC 5280 6.1.3 (d) and (f) have it: what keeps test and
+  // live certificates out of each other's paths.
+  const auto shared = [&](const Bytes& policy) {
+    return std::ranges::find(subject.policies, policy) != subject.policies.end();
+  };
+  if (!issuer.policies.empty() && std::ranges::none_of(issuer.policies, shared))
+    return refuse("x509-path-policy"_rule,
+                  name_text(subject.subject) + " has no policy of " + name_text(issuer.subject),
+                  "certificatePolicies");
   if (!issuer.constraints || !issuer.constraints->ca)
     return refuse("x509-path-not-ca"_rule, name_text(issuer.subject) + " is no CA",
                   "basicConstraints");

@@ -1,5 +1,5 @@
 // smki ceremony | inspect | lint; submit and batch are in smki_batch.cc, performance and
-// maintenance in smki_service.cc
+// maintenance in smki_service.cc, authorities and renewals in authorities.cc
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -17,7 +17,7 @@ using nlohmann::json;
 
 // ---- ceremony
 
-void add_ceremony(CLI::App& smki, Context& context) {
+void add_plain_ceremony(CLI::App& smki, Context& context) {
   struct Given {
     PlatformOptions options;
     std::string contingency_file;
@@ -261,7 +261,8 @@ void add_lint(CLI::App& smki, Context& context) {
 void add_smki(CLI::App& app, Context& context) {
   CLI::App* const smki = app.add_subcommand("smki", "The Smart Metering Key Infrastructure");
   smki->require_subcommand(1);
-  add_ceremony(*smki, context);
+  add_plain_ceremony(*smki, context);
+  add_authorities(*smki, context);
   add_inspect(*smki, context);
   add_lint(*smki, context);
   add_smki_batch(*smki, context);
