@@ -109,7 +109,6 @@ void submitted(Changes& rows, const FactView& fact) {
   Bytes key = to_bytes(must_eui(fact, FactField::subscriber).octets());
   append(key, fact.find(FactField::batch_digest).value_or(BytesView()));
   rows.put(tables::submissions, key, encode_count(id));
-  drawn(rows, "next_batch", id);
 }
 
 // The key was reserved by the intent; facts from before those named it have it in the certificate.
@@ -139,6 +138,31 @@ void checkpoint(Changes& rows, const FactView& fact) {
 }
 
 }  // namespace
+
+// What has ended leaves the calendar when something is planned.
+void Replay::maintenance(Changes& rows, const FactView& fact) {
+  const auto key_of = [](std::uint64_t id) {
+    Bytes key;
+    put_be(key, id);
+    return key;
+  };
+  const std::uint64_t id = fact.number(FactField::maintenance);
+  const bool cancelled = fact.kind() == FactKind::maintenance_cancelled;
+  std::erase_if(planned_, [&](const auto& one) {
+    const bool leaves = cancelled ? one.first == id : one.second <= fact.at();
+    if (leaves) rows.erase(tables::maintenance, key_of(one.first));
+    return leaves;
+  });
+  if (cancelled) return;
+  planned_[id] = time_of(fact, FactField::effective_until);
+  rows.put(tables::maintenance, key_of(id),
+           RecordWriter()
+               .number(fact.number(FactField::effective_from))
+               .number(fact.number(FactField::effective_until))
+               .number(static_cast<std::uint64_t>(fact.at().unix_seconds()))
+               .text(fact.text(FactField::detail))
+               .bytes());
+}
 
 void Replay::see(Changes& rows, const FactView& fact) {
   switch (fact.kind()) {
@@ -175,6 +199,8 @@ void Replay::see(Changes& rows, const FactView& fact) {
           encode_authority(authorities_.at(*fact.serial()), fact.text(FactField::key_label)));
     case FactKind::certificate_revoked: return revoked(rows, fact);
     case FactKind::crl_issued: return replay_list_state(rows, fact);
+    case FactKind::maintenance_planned:
+    case FactKind::maintenance_cancelled: return maintenance(rows, fact);
     case FactKind::journal_checkpoint_signed: return checkpoint(rows, fact);
     default: return;
   }

@@ -14,6 +14,8 @@ class Replay {
   static Status lists(storage::Store& into);
 
  private:
+  void maintenance(storage::Changes& rows, const FactView& fact);
+  std::map<std::uint64_t, UtcTime> planned_;        // maintenance in the calendar -> its end
   std::map<CertificateSerial, Bytes> authorities_;  // certificates of authorities to be established
 };
 

@@ -10,6 +10,7 @@
 #include "apps/rebuild.h"
 #include "base/log.h"
 #include "smki/repository.h"
+#include "storage/reading.h"
 #include "terms/tables.h"
 
 namespace wattseal {
@@ -115,10 +116,13 @@ TEST_F(Rebuild, FindsADamagedMissingOrAddedRowOfAnyOfThem) {
   EXPECT_TRUE(again().status().ok()) << "all is as it was";
 }
 
-TEST_F(Rebuild, MakesAStoreThatServesAndGoesOn) {
+// The source stays open for its owner: a backup of a running store.
+TEST_F(Rebuild, MakesAStoreOutOfARunningOneThatServesAndGoesOn) {
+  const std::unique_ptr<storage::Store> running =
+      std::move(storage::open_rocksdb_store_to_read(folder() / "store").value());
   const std::filesystem::path mended = folder() / "mended";
   std::unique_ptr<storage::Store> into = std::move(storage::open_rocksdb_store(mended).value());
-  ASSERT_TRUE(apps::rebuild(world(), *source_, *into)->status().ok());
+  ASSERT_TRUE(apps::rebuild(world(), *running, *into)->status().ok());
   EXPECT_EQ(into->journal_head(), source_->journal_head());
   for (unsigned id = 1; id < 255; ++id) {
     const storage::Table table(static_cast<std::uint8_t>(id), "");

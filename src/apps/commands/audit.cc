@@ -202,7 +202,8 @@ void add_rebuild(CLI::App& audit, Context& context, const std::shared_ptr<Given>
                    "those that are not")
       ->excludes(compare_only);
   command->footer(examples({"wattseal audit rebuild --data wattseal-data",
-                            "wattseal audit rebuild --data damaged --to mended"}));
+                            "wattseal audit rebuild --data damaged --to mended",
+                            "wattseal audit rebuild --data running --to backup"}));
   command->callback([given, &context] {
     context.chosen = [given, &context] { return rebuild_tables(context, *given); };
   });
