@@ -28,6 +28,8 @@ struct Context {
 void add_demo(CLI::App& app, Context& context);
 void add_up(CLI::App& app, Context& context);
 void add_smki(CLI::App& app, Context& context);
+void add_backup(CLI::App& app, Context& context);  // backup and restore
+void add_handover(CLI::App& app, Context& context);
 void add_authorities(CLI::App& smki, Context& context);  // under smki
 void add_ceremony(CLI::App& app, Context& context);
 void add_ra(CLI::App& app, Context& context);

@@ -4,6 +4,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include "base/fault.h"
 #include "storage/flat.h"
@@ -87,6 +88,12 @@ class RocksdbStore final : public Flat<Store> {
   Result<std::uint64_t> commit(Batch batch) override { return commits_.commit(std::move(batch)); }
   std::unique_ptr<Reader> snapshot() const override {
     return std::make_unique<RocksdbSnapshot>(db_);
+  }
+  void copy_to(const std::filesystem::path& folder) const override {
+    rocksdb::Checkpoint* made = nullptr;
+    must(rocksdb::Checkpoint::Create(db_.get(), &made));
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    must(checkpoint->CreateCheckpoint(folder.string()));  // flushes, and syncs files and folder
   }
 
  protected:
