@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "base/fault.h"
 #include "smki/lint.h"
@@ -11,6 +12,7 @@ namespace wattseal::smki {
 namespace {
 
 constexpr char kIssued = 'i';
+constexpr int kSerialAttempts = 16;
 
 struct Signer {
   Authority authority;
@@ -149,15 +151,26 @@ struct CertificationAuthority::State {
     return rows;
   }
 
+  // Never a serial that was published or drawn for this chunk, even if the machine's generator
+  // starts over, as that of a restored snapshot does.
+  CertificateSerial draw_serial(std::set<CertificateSerial>& drawn) const {
+    for (int attempt = 0; attempt < kSerialAttempts; ++attempt) {
+      const CertificateSerial serial = new_serial(world.random);
+      if (!store.get(tables::certificates, serial.octets()) && drawn.insert(serial).second)
+        return serial;
+    }
+    throw Fault("the random generator repeats itself: no new serial number");
+  }
+
   // Makes the intent durable and reserves the keys. Rows that the linter finds wanting and rows
   // whose key was certified meanwhile are refused here.
   std::vector<Row> intend(const Bytes& chunk, const Work& work) {
     std::map<std::uint32_t, Refusal> refused;
     for (;;) {
       Intent intent{world.now(), {}};
+      std::set<CertificateSerial> drawn;
       for (const AuthorisedRow& row : work.rows) {
-        if (!refused.contains(row.row))
-          intent.serials.emplace_back(row.row, new_serial(world.random));
+        if (!refused.contains(row.row)) intent.serials.emplace_back(row.row, draw_serial(drawn));
       }
       std::vector<Row> rows = prepare_all(work, intent);
       const std::size_t clean = refused.size();
