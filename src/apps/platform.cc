@@ -145,7 +145,18 @@ struct Platform::State {
     issue_pump->wake();
     return true;
   }
+  // A key store that is away pauses issuing over its durable intents: the pump tries again.
   bool issue_step() {
+    try {
+      const bool issued = issue_once();
+      issuing_paused = false;
+      return issued;
+    } catch (const Fault&) {
+      issuing_paused = true;
+      throw;
+    }
+  }
+  bool issue_once() {
     const bool issued = ca->issue() + ca->revoke_authorised() > 0;
     if (issued)
       publish_pump->wake();
@@ -163,6 +174,24 @@ struct Platform::State {
       if (!alarms.contains(alarm)) log::warning("authority_alarm", {{"alarm", alarm}});
     }
     alarms = std::move(now_on);
+    return false;
+  }
+  // One folder a backup, named by its time; the newest says when the next is due.
+  bool backup_step() {
+    const UtcTime now = world.now();
+    const std::int64_t interval = static_cast<std::int64_t>(limit("backup_interval_hours")) * 3600;
+    std::filesystem::create_directories(options.backups);
+    for (const std::filesystem::directory_entry& entry :
+         std::filesystem::directory_iterator(options.backups)) {
+      const std::optional<UtcTime> made = UtcTime::parse_iso(entry.path().filename().string());
+      if (made && now - *made < interval) return false;
+    }
+    const Result<BackupReport> report =
+        back_up(world, *store, options.data, options.backups / now.iso());
+    if (report.ok())
+      log::info("backup_made", {{"facts", std::to_string(report->facts)}});
+    else
+      log::error("backup_refused", {{"rule", std::string(report.refusal().rule.text())}});
     return false;
   }
   bool publish_step() {
@@ -256,18 +285,22 @@ struct Platform::State {
 
   // ---- servers
 
-  void add_common_routes(http::Router& router) {
+  void add_common_routes(http::Router& router, bool issues) {
     router.on("GET", "/metrics",
               [this](const http::Request& request) { return metrics.scrape(request); });
     router.on("GET", "/health/live", [](const http::Request&) { return health("live"); });
-    router.on("GET", "/health/ready", [this](const http::Request&) {
+    router.on("GET", "/health/ready", [this, issues](const http::Request&) {
+      if (issues && issuing_paused)
+        return http::Response{.status = 503,
+                              .content_type = "application/json",
+                              .body = "{\"status\":\"issuing paused\"}\n"};
       return stopping ? http::Response{.status = 503, .body = "stopping\n"} : health("ready");
     });
   }
 
   std::unique_ptr<http::Server> serve(const std::string& name, http::Router router,
                                       std::uint16_t port, unsigned threads = kServiceThreads) {
-    add_common_routes(router);
+    add_common_routes(router, name == "smki");
     http::ServerOptions server;
     server.port = port;
     server.threads = threads;
@@ -282,6 +315,8 @@ struct Platform::State {
                     [this] { return static_cast<double>(repository.count()); });
     metrics.observe("wattseal_journal_entries", "Facts in the journal",
                     [this] { return static_cast<double>(store->journal_head().next - 1); });
+    metrics.observe("wattseal_issuing_paused", "1 while the key store or the disk is away",
+                    [this] { return issuing_paused ? 1.0 : 0.0; });
     // Of the list that lapses first: alarm below limits crl_alarm_hours and arl_alarm_days.
     const auto seconds_left = [this](const char* suffix) {
       double least = std::numeric_limits<double>::infinity();
@@ -352,8 +387,8 @@ struct Platform::State {
       if (*server) (*server)->stop();
     }
     for (std::unique_ptr<Pump>* pump :
-         {&alarm_pump, &command_pump, &response_pump, &expiry_pump, &decide_pump, &issue_pump,
-          &publish_pump, &checkpoint_pump}) {
+         {&alarm_pump, &backup_pump, &command_pump, &response_pump, &expiry_pump, &decide_pump,
+          &issue_pump, &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
     }
   }
@@ -380,7 +415,7 @@ struct Platform::State {
   std::string wan_url;
   std::map<std::string, std::unique_ptr<http::Client>> wan_clients;   // command pump only
   std::map<std::string, std::unique_ptr<http::Client>> user_clients;  // response pump only
-  std::atomic<bool> stopping = false;
+  std::atomic<bool> stopping = false, issuing_paused = false;
   struct Waiter {
     bool done = false;
     std::condition_variable changed;
@@ -389,8 +424,8 @@ struct Platform::State {
   std::multimap<smki::BatchId, Waiter*> waiters;
   std::int64_t checkpoint_at = 0;  // publish pump only
   std::set<std::string> alarms;    // alarm pump only
-  std::unique_ptr<Pump> alarm_pump, decide_pump, issue_pump, publish_pump, command_pump,
-      response_pump, expiry_pump, checkpoint_pump;
+  std::unique_ptr<Pump> alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
+      command_pump, response_pump, expiry_pump, checkpoint_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
 
@@ -451,6 +486,11 @@ Result<smki::CeremonyHeld> Platform::hold_key_act(smki::ActId act,
   return held;
 }
 
+Result<BackupReport> Platform::export_bundle(const std::filesystem::path& to) {
+  return apps::export_bundle(state_->world, *state_->store, *state_->keys, state_->options.data,
+                             to);
+}
+
 Status Platform::start_smki() {
   State& state = *state_;
   TRY_ASSIGN(state.ca,
@@ -465,6 +505,9 @@ Status Platform::start_smki() {
       std::chrono::milliseconds(1000));
   state.alarm_pump = std::make_unique<Pump>(
       "alarms", [&state] { return state.alarm_step(); }, std::chrono::minutes(1));
+  if (!state.options.backups.empty() && !state.options.data.empty())
+    state.backup_pump = std::make_unique<Pump>(
+        "backups", [&state] { return state.backup_step(); }, std::chrono::minutes(1));
   state.publish_pump = std::make_unique<Pump>(
       "publish", [&state] { return state.publish_step(); }, kIdle);
   state.issue_pump = std::make_unique<Pump>(

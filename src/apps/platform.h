@@ -5,6 +5,7 @@
 #pragma once
 #include <filesystem>
 
+#include "apps/backup.h"
 #include "apps/checkpoints.h"
 #include "base/pump.h"
 #include "gateway/gateway.h"
@@ -28,7 +29,8 @@ struct PlatformOptions {
   std::string wan_url;                             // where devices are; settable later
   std::string log_origin = "wattseal.local/smki";  // names the public log and its key
   std::filesystem::path checkpoint = {};  // the journal's newest checkpoint is written there, too
-  std::optional<http::Tls> tls = {};      // of all servers; without: plain HTTP on loopback
+  std::filesystem::path backups = {};  // start_smki() backs up there, limit backup_interval_hours
+  std::optional<http::Tls> tls = {};   // of all servers; without: plain HTTP on loopback
 };
 
 // Identities of the DCC's own roles. The range is allotted to the party "dcc".
@@ -56,6 +58,7 @@ class Platform {
                                            const std::vector<std::string>& witnesses);
   Result<smki::CeremonyHeld> hold_key_act(smki::ActId act,
                                           const std::vector<std::string>& witnesses);
+  Result<BackupReport> export_bundle(const std::filesystem::path& to);  // see backup.h
   Status start_smki();
   // Makes the DCC's own certificates when they are missing (through the registration authority, as
   // anyone's) and opens the gateway.

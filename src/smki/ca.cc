@@ -14,6 +14,7 @@ namespace wattseal::smki {
 namespace {
 
 constexpr char kIssued = 'i';
+constexpr int kSerialAttempts = 16;
 
 struct Signer {
   Authority authority;
@@ -146,14 +147,31 @@ struct CertificationAuthority::State {
     return rows;
   }
 
+  // Never a serial that was published or drawn for this chunk, even if the machine's generator
+  // starts over, as that of a restored snapshot does.
+  CertificateSerial draw_serial(std::set<CertificateSerial>& drawn) const {
+    for (int attempt = 0; attempt < kSerialAttempts; ++attempt) {
+      const CertificateSerial serial = new_serial(world.random);
+      if (!store.get(tables::certificates, serial.octets()) && drawn.insert(serial).second)
+        return serial;
+    }
+    throw Fault("the random generator repeats itself: no new serial number");
+  }
+
+  // What the chunks of one commit have taken so far.
+  struct Drawn {
+    std::set<Bytes> keys;
+    std::set<CertificateSerial> serials;
+  };
+
   // Makes the intents durable and reserves the keys, one commit for all chunks. Rows that the
   // linter finds wanting and rows whose key was certified meanwhile are refused here.
   void intend(std::span<Chunk* const> chunks) {
     for (;;) {
       storage::Batch batch;
       std::map<BatchId, Counts> counts;
-      std::set<Bytes> keys;
-      for (Chunk* const chunk : chunks) put_intent(batch, counts, keys, *chunk);
+      Drawn drawn;
+      for (Chunk* const chunk : chunks) put_intent(batch, counts, drawn, *chunk);
       put_counts(batch, counts);
       const Result<std::uint64_t> committed = store.commit(std::move(batch));
       if (committed.ok()) return;
@@ -168,22 +186,22 @@ struct CertificationAuthority::State {
     }
   }
 
-  // One chunk's part of that commit; `keys` are those of the chunks before it.
-  void put_intent(storage::Batch& batch, std::map<BatchId, Counts>& counts, std::set<Bytes>& keys,
+  // One chunk's part of that commit.
+  void put_intent(storage::Batch& batch, std::map<BatchId, Counts>& counts, Drawn& drawn,
                   Chunk& chunk) {
     Intent intent;
     for (bool clean = false; !clean;) {
       intent = {world.now(), {}};
       for (const AuthorisedRow& row : chunk.work.rows) {
         if (!chunk.refused.contains(row.row))
-          intent.serials.emplace_back(row.row, new_serial(world.random));
+          intent.serials.emplace_back(row.row, draw_serial(drawn.serials));
       }
       chunk.rows = prepare_all(chunk.work, intent);
       clean = true;
       for (const Row& row : chunk.rows) {
         if (row.refusal)
           clean = !chunk.refused.emplace(row.number, *row.refusal).second && clean;
-        else if (keys.contains(key_seen_key(row.key)))
+        else if (drawn.keys.contains(key_seen_key(row.key)))
           clean = !chunk.refused.emplace(row.number, key_seen()).second && clean;
       }
     }
@@ -192,7 +210,7 @@ struct CertificationAuthority::State {
     batch.put(tables::intents, chunk.key, intent.record());
     for (const Row& row : chunk.rows) {
       const Bytes seen = key_seen_key(row.key);
-      keys.insert(seen);
+      drawn.keys.insert(seen);
       batch.require_absent(tables::keys_seen, seen, key_seen());
       batch.put(tables::keys_seen, seen, {});
       batch.append(FactWriter(FactKind::certificate_intended, intent.not_before, chunk.work.trace)

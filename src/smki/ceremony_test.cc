@@ -147,10 +147,15 @@ TEST(Transcript, RefusesEveryChange) {
   forged["signatures"] = json::array();
   EXPECT_EQ(rule(verify_transcript(forged.dump())), "transcript-malformed");
   // An issuing authority alone proves nothing: its root must have signed, too.
-  forged = json::parse(good);
-  forged["body"]["signers"].erase(0);
-  forged["signatures"].erase(0);
-  EXPECT_EQ(rule(verify_transcript(forged.dump())), "transcript-signature");
+  const Authority issuing = *find_authority(*rig.store, "issuing-oca");
+  TranscriptWriter alone("found", Environment::test, "memory", rig.clock.now(),
+                         rig.world.new_trace());
+  const TranscriptSigner signer{"issuing-oca", issuing.certificate.der,
+                                rig.keys->find(issuing.key_label).value()};
+  const std::string unrooted = alone.sign(rig.clock.now(), std::span(&signer, 1));
+  EXPECT_EQ(rule(verify_transcript(unrooted)), "transcript-signature");
+  EXPECT_TRUE(
+      verify_transcript(unrooted, {find_authority(*rig.store, "root-oca")->certificate.der}).ok());
   EXPECT_EQ(rule(verify_transcript(std::string(100'000, '['))), "transcript-malformed");
   EXPECT_EQ(rule(verify_transcript(std::string(limit("transcript_octets_max") + 1, ' '))),
             "transcript-malformed");

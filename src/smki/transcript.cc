@@ -87,22 +87,29 @@ Result<std::vector<Signed>> check_signatures(const json& document) {
   return all;
 }
 
-// Every signer is a root that is believed, or was certified by one that signed, too.
+// Every signer is a root that is believed, or was certified by one: of those given, else of those
+// that signed, too.
 Status check_authority(const std::vector<Signed>& all, const std::vector<Bytes>& roots) {
+  std::vector<x509::Certificate> anchors;
+  for (const Bytes& der : roots) {
+    TRY_ASSIGN(x509::Certificate root, x509::parse_certificate(der));
+    anchors.push_back(std::move(root));
+  }
   for (const Signed& one : all) {
-    const bool good =
-        one.signer.root
-            ? roots.empty() || std::ranges::find(roots, one.certificate.der) != roots.end()
-            : std::ranges::any_of(all, [&](const Signed& root) {
-                return root.signer.root &&
-                       x509::validate_path(std::span(&one.certificate, 1), root.certificate,
-                                           one.certificate.not_before, x509::TimeCheck::disapply)
-                           .ok();
-              });
+    if (roots.empty() && one.signer.root) anchors.push_back(one.certificate);
+  }
+  for (const Signed& one : all) {
+    const bool good = std::ranges::any_of(anchors, [&](const x509::Certificate& root) {
+      return root.der == one.certificate.der ||
+             (!one.signer.root &&
+              x509::validate_path(std::span(&one.certificate, 1), root, one.certificate.not_before,
+                                  x509::TimeCheck::disapply)
+                  .ok());
+    });
     if (!good)
       return Refusal{"transcript-signature"_rule,
                      one.signer.name + (one.signer.root ? " is no root that was given"
-                                                        : " has no root among the signers"),
+                                                        : " has no root that is believed"),
                      "body/signers"};
   }
   return {};

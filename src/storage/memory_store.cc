@@ -90,6 +90,7 @@ class MemorySnapshot final : public Flat<Reader> {
 class MemoryStore final : public Flat<Store> {
  public:
   Result<std::uint64_t> commit(Batch batch) override { return commits_.commit(std::move(batch)); }
+  void copy_to(const std::filesystem::path&) const override { UNREACHABLE(); }
   std::unique_ptr<Reader> snapshot() const override {
     return std::make_unique<MemorySnapshot>(guard_, version_);
   }

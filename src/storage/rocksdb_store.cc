@@ -3,6 +3,7 @@
 // therefore a torn tail of the log is cut off at opening.
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include <mutex>
 
@@ -88,6 +89,12 @@ class RocksdbStore final : public Flat<Store> {
   Result<std::uint64_t> commit(Batch batch) override { return commits_.commit(std::move(batch)); }
   std::unique_ptr<Reader> snapshot() const override {
     return std::make_unique<RocksdbSnapshot>(database_.get());
+  }
+  void copy_to(const std::filesystem::path& folder) const override {
+    rocksdb::Checkpoint* made = nullptr;
+    must(rocksdb::Checkpoint::Create(db_.get(), &made));
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    must(checkpoint->CreateCheckpoint(folder.string()));  // flushes, and syncs files and folder
   }
 
  protected:

@@ -103,6 +103,9 @@ class Store : public Reader {
   // Returns the sequence number of the batch's first fact (0 when it has none).
   virtual Result<std::uint64_t> commit(Batch batch) = 0;
   virtual std::unique_ptr<Reader> snapshot() const = 0;
+  // Writes what is durable at this moment to a new folder that open_rocksdb_store can open, while
+  // others read and commit. Durable when it returns. A store in memory has nothing to copy: CHECKs.
+  virtual void copy_to(const std::filesystem::path& folder) const = 0;
 };
 
 std::unique_ptr<Store> memory_store();

@@ -46,6 +46,10 @@ void add_platform_options(CLI::App& command, PlatformOptions& options, bool port
   command.add_option("--pin", options.pin, "PIN of the PKCS#11 token")->envname("WATTSEAL_PIN");
   if (!ports) return;
   command
+      .add_option("--backups", options.backups,
+                  "Folder for a backup a day, made while everything runs")
+      ->envname("WATTSEAL_BACKUPS");
+  command
       .add_option("--checkpoint", options.checkpoint,
                   "File outside the data folder that gets the journal's newest signed checkpoint")
       ->envname("WATTSEAL_CHECKPOINT");

@@ -1,0 +1,68 @@
+// The token is taken away from a running platform and put back: issuing pauses, says so, and goes
+// on; every request gets exactly one certificate.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "apps/platform.h"
+#include "http/http.h"
+
+namespace wattseal::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(TokenOfARunningPlatform, PausesIssuingWhileItIsAwayAndLosesNothing) {
+  const fs::path folder =
+      fs::temp_directory_path() / ("wattseal-token-" + std::to_string(::getpid()));
+  fs::remove_all(folder);
+  const std::unique_ptr<Clock> clock = system_clock();
+  const std::unique_ptr<Random> random = system_random();
+  const World world{*clock, *random};
+  PlatformOptions options;
+  options.data = folder;
+  options.key_store = "pkcs11";
+  const Result<std::unique_ptr<Platform>> opened = Platform::create(world, options);
+  if (!opened.ok()) GTEST_SKIP() << explain(opened.refusal());
+  Platform& platform = **opened;
+  ASSERT_TRUE(platform.run_ceremony().ok() && platform.start_smki().ok() &&
+              platform.start_gateway().ok());
+  const auto ready = [&] {
+    return http::Client::open(platform.smki_url()).value()->get("/health/ready").status;
+  };
+  // Until the service answers so, at most a minute.
+  const auto becomes = [&](int status) {
+    for (int i = 0; i < 600 && ready() != status; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    return ready() == status;
+  };
+  EXPECT_EQ(ready(), 200);
+  const std::uint64_t before = platform.repository().count();
+
+  fs::rename(folder / "softhsm" / "tokens", folder / "away");
+  fs::create_directories(folder / "softhsm" / "tokens");
+  const crypto::KeyHandle key =
+      crypto::key_from_test_scalar(crypto::sha256(as_bytes("device"))).value();
+  const Bytes request = organisation_request(DccParty::cos, RemotePartyRole::transitional_cos,
+                                             KeyUse::key_agreement, *key);
+  const smki::BatchId batch = platform.registration_authority()
+                                  .submit({DccParty::party, {request}, world.new_trace()})
+                                  .value();
+  platform.wake();
+  EXPECT_TRUE(becomes(503));
+  EXPECT_FALSE(platform.registration_authority().status(batch)->settled());
+  EXPECT_EQ(platform.repository().count(), before);
+
+  fs::remove(folder / "softhsm" / "tokens");
+  fs::rename(folder / "away", folder / "softhsm" / "tokens");
+  ASSERT_TRUE(platform.wait_for(batch, std::chrono::seconds(60)));
+  EXPECT_TRUE(becomes(200));
+  EXPECT_TRUE(platform.registration_authority().results(batch, 0, 1).front().serial);
+  EXPECT_EQ(platform.repository().count(), before + 1);
+  platform.stop();
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace wattseal::apps
