@@ -13,7 +13,12 @@ namespace {
 constexpr char kPublished = 'p';
 const Bytes kCursor = to_bytes(as_bytes("repository_cursor"));  // next journal sequence to look at
 const Bytes kCount = to_bytes(as_bytes("repository_published"));  // certificates visible
+const Bytes kIndexed =
+    to_bytes(as_bytes("repository_indexed"));  // journal sequence up to which the index is made
 constexpr std::size_t kCertificatesPerStep = 2048;
+
+// First octet of a key of certificate_index.
+enum class Field : Octet { all = 'A', profile = 'P', role = 'R', starts = 'S', expires = 'X' };
 
 enum class Kind : Octet { device = 'D', organisation = 'O' };
 
@@ -23,17 +28,21 @@ struct Entry {
   x509::Certificate certificate;
 };
 
+Entry read_entry(const storage::JournalEntry& entry) {
+  const Result<FactView> fact = FactView::read(entry.fact);
+  if (!fact.ok() || fact->kind() != FactKind::certificate_issued)
+    throw Fault("the journal has no certificate where the repository says");
+  Result<x509::Certificate> certificate =
+      x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
+  if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
+  return {entry.sequence, std::string(fact->text(FactField::profile)), std::move(*certificate)};
+}
+
 // The issue fact at a journal sequence.
 Entry read_entry(const storage::Reader& reader, std::uint64_t sequence) {
   std::optional<Entry> found;
   reader.journal(sequence, [&](const storage::JournalEntry& entry) {
-    const Result<FactView> fact = FactView::read(entry.fact);
-    if (!fact.ok() || fact->kind() != FactKind::certificate_issued)
-      throw Fault("the journal has no certificate where the repository says");
-    Result<x509::Certificate> certificate =
-        x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
-    if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
-    found = Entry{sequence, std::string(fact->text(FactField::profile)), std::move(*certificate)};
+    found = read_entry(entry);
     return false;
   });
   if (!found) throw Fault("the journal ends before a published certificate");
@@ -73,6 +82,23 @@ std::optional<CertificateSerial> newest(const storage::Reader& reader, const Byt
   return serial;
 }
 
+// When a later Device Certificate of the same use took over.
+std::optional<UtcTime> replaced_at(const storage::Reader& reader, const Identity& identity,
+                                   UtcTime not_before, std::uint64_t sequence) {
+  const Bytes prefix =
+      subject_prefix(identity.subject.eui.value(), Kind::device, identity.use, std::nullopt);
+  Bytes first = subject_key(identity, not_before, sequence);
+  first.push_back(0);
+  std::optional<UtcTime> since;
+  reader.scan(tables::by_subject, first, storage::prefix_end(prefix),
+              [&](BytesView key, BytesView) {
+                since = UtcTime::from_unix_seconds(
+                    static_cast<std::int64_t>(get_be(key.subspan(prefix.size(), 8))));
+                return false;
+              });
+  return since;
+}
+
 // A Device Certificate is never revoked; an older one is no longer in use. Source: ¶53.
 CertificateStatus status_of(const storage::Reader& reader, const x509::Certificate& certificate,
                             const std::optional<Identity>& identity, UtcTime now) {
@@ -105,6 +131,9 @@ PublishedCertificate present(const storage::Reader& reader, Entry entry, UtcTime
   }
   published.not_before = entry.certificate.not_before;
   published.not_after = entry.certificate.not_after;
+  if (published.status == CertificateStatus::not_in_use)
+    published.not_in_use_since =
+        replaced_at(reader, *identity, published.not_before, entry.sequence);
   published.issued_sequence = entry.sequence;
   published.der = std::move(entry.certificate.der);
   return published;
@@ -131,6 +160,7 @@ struct Found {
   std::uint64_t sequence = 0;
   TraceId trace;
   std::uint64_t batch = 0;  // 0: a ceremony's
+  std::string profile;
   x509::Certificate certificate;
 };
 
@@ -148,15 +178,101 @@ std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t fro
       Result<x509::Certificate> certificate =
           x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
       if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
-      found.push_back(
-          {entry.sequence, fact->trace(), fact->number(FactField::batch), std::move(*certificate)});
+      found.push_back({entry.sequence, fact->trace(), fact->number(FactField::batch),
+                       std::string(fact->text(FactField::profile)), std::move(*certificate)});
     }
     return log.added() < kCertificatesPerStep;
   });
   return found;
 }
 
+Bytes index_prefix(Field field, BytesView value = {}) {
+  Bytes key{static_cast<Octet>(field)};
+  append(key, value);
+  return key;
+}
+Bytes index_prefix(Field field, UtcTime time) {
+  Bytes key = index_prefix(field);
+  put_be(key, static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.unix_seconds())));
+  return key;
+}
+Bytes profile_prefix(std::string_view profile) {
+  Bytes key = index_prefix(Field::profile, as_bytes(profile));
+  key.push_back(0);
+  return key;
+}
+
+void index_fields(storage::Batch& batch, std::uint64_t sequence, std::string_view profile,
+                  const x509::Certificate& certificate) {
+  const auto add = [&](Bytes key) {
+    put_be(key, sequence);
+    batch.put(tables::certificate_index, key, {});
+  };
+  add(index_prefix(Field::all));
+  add(profile_prefix(profile));
+  add(index_prefix(Field::starts, certificate.not_before));
+  add(index_prefix(Field::expires, certificate.not_after));
+  const Result<Identity> identity = read_identity(certificate);
+  if (identity.ok() && identity->subject.role)
+    add(index_prefix(Field::role, Bytes{static_cast<Octet>(*identity->subject.role)}));
+}
+
+struct KeyRange {
+  storage::Table table = tables::certificate_index;
+  Bytes first, last;
+};
+KeyRange of_prefix(storage::Table table, const Bytes& prefix) {
+  return {table, prefix, storage::prefix_end(prefix)};
+}
+KeyRange of_dates(Field field, std::optional<UtcTime> from, std::optional<UtcTime> until) {
+  const Bytes last = index_prefix(field, until.value_or(UtcTime::forever()));
+  return {tables::certificate_index, index_prefix(field, from.value_or(UtcTime())),
+          storage::prefix_end(last)};
+}
+// The index that serves a query; what it does not say is filtered.
+KeyRange range_of(const CertificateQuery& query) {
+  if (query.eui) return of_prefix(tables::by_subject, to_bytes(query.eui->octets()));
+  if (query.starts_from || query.starts_until)
+    return of_dates(Field::starts, query.starts_from, query.starts_until);
+  if (query.expires_from || query.expires_until)
+    return of_dates(Field::expires, query.expires_from, query.expires_until);
+  if (!query.profile.empty())
+    return of_prefix(tables::certificate_index, profile_prefix(query.profile));
+  if (query.role)
+    return of_prefix(tables::certificate_index,
+                     index_prefix(Field::role, Bytes{static_cast<Octet>(*query.role)}));
+  return of_prefix(tables::certificate_index, index_prefix(Field::all));
+}
+
+bool is_latest(const storage::Reader& reader, const PublishedCertificate& found) {
+  if (!found.eui || !found.use) return true;
+  const Kind kind = found.role ? Kind::organisation : Kind::device;
+  return newest(reader, subject_prefix(*found.eui, kind, *found.use, found.role)) == found.serial;
+}
+
+bool within(UtcTime time, std::optional<UtcTime> from, std::optional<UtcTime> until) {
+  return !(from && time < *from) && !(until && time > *until);
+}
+
+bool matches(const storage::Reader& reader, const CertificateQuery& query,
+             const PublishedCertificate& found) {
+  if (query.eui && found.eui != query.eui) return false;
+  if (!query.profile.empty() && found.profile != query.profile) return false;
+  if (query.role && found.role != query.role) return false;
+  if (query.use && found.use != query.use) return false;
+  if (query.status && found.status != *query.status) return false;
+  if (!within(found.not_before, query.starts_from, query.starts_until)) return false;
+  if (!within(found.not_after, query.expires_from, query.expires_until)) return false;
+  if (!query.issuer.empty()) {
+    const Result<x509::Certificate> certificate = x509::parse_certificate(found.der);
+    CHECK(certificate.ok());
+    if (!x509::same_name_text(x509::name_text(certificate->issuer), query.issuer)) return false;
+  }
+  return !query.latest || is_latest(reader, found);
+}
+
 void index(storage::Batch& batch, const Found& found) {
+  index_fields(batch, found.sequence, found.profile, found.certificate);
   batch.put(tables::certificates, found.certificate.serial.octets(), encode_count(found.sequence));
   const Result<Identity> identity = read_identity(found.certificate);
   if (identity.ok())
@@ -185,9 +301,29 @@ void Repository::catch_up(std::uint64_t cursor) {
   if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
 }
 
+// The index of a store that published before there was one.
+void Repository::catch_up_index(std::uint64_t cursor) {
+  std::uint64_t next = read_count(store_, tables::meta, kIndexed);
+  std::size_t indexed = 0;
+  storage::Batch batch;
+  store_.journal(std::max<std::uint64_t>(next, 1), [&](const storage::JournalEntry& entry) {
+    if (entry.sequence >= cursor || indexed >= kCertificatesPerStep) return false;
+    next = entry.sequence + 1;
+    const Result<FactView> fact = FactView::read(entry.fact);
+    if (!fact.ok() || fact->kind() != FactKind::certificate_issued) return true;
+    const Entry one = read_entry(entry);
+    index_fields(batch, one.sequence, one.profile, one.certificate);
+    ++indexed;
+    return true;
+  });
+  batch.put(tables::meta, kIndexed, encode_count(next));
+  if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+}
+
 std::size_t Repository::publish() {
   const std::uint64_t cursor = read_count(store_, tables::meta, kCursor);
   while (log_head(store_).next < cursor) catch_up(cursor);
+  while (read_count(store_, tables::meta, kIndexed) < cursor) catch_up_index(cursor);
   LogAppender log(store_);
   const std::uint64_t from = std::max(scanned_, cursor);
   std::uint64_t next = from;
@@ -196,6 +332,7 @@ std::size_t Repository::publish() {
   if (log.added() == 0) return 0;
   storage::Batch batch;
   batch.put(tables::meta, kCursor, encode_count(next));
+  batch.put(tables::meta, kIndexed, encode_count(next));
   log.put(batch, next);
   std::map<std::uint64_t, std::uint64_t> per_batch;
   Bytes serials;
@@ -271,6 +408,37 @@ Result<Bytes> Repository::revocation_list(BytesView issuer_key_id) const {
   const std::optional<Bytes> crl = store_.get(tables::crls, issuer_key_id);
   if (!crl) return not_found("no revocation list of issuer key " + to_hex_upper(issuer_key_id));
   return *crl;
+}
+
+Result<CertificatePage> Repository::search(const CertificateQuery& query) const {
+  const std::size_t most = limit("search_results_max");
+  if (query.limit == 0 || query.limit > most)
+    return Refusal{"repository-query"_rule, "a page has 1 to " + std::to_string(most) + " results",
+                   "query/limit"};
+  const KeyRange range = range_of(query);
+  Bytes first = range.first;
+  if (!query.after.empty()) {
+    if (query.after < range.first || query.after >= range.last)
+      return Refusal{"repository-query"_rule, "after is not a page of this query", "query/after"};
+    first = query.after;
+    first.push_back(0);
+  }
+  CertificatePage page;
+  std::size_t seen = 0;
+  Bytes last_seen;
+  bool more = false;
+  store_.scan(range.table, first, range.last, [&](BytesView key, BytesView) {
+    more = seen == most || page.certificates.size() == query.limit;
+    if (more) return false;
+    ++seen;
+    last_seen = to_bytes(key);
+    PublishedCertificate found =
+        present(store_, read_entry(store_, get_be(key.last(8))), world_.now());
+    if (matches(store_, query, found)) page.certificates.push_back(std::move(found));
+    return true;
+  });
+  if (more) page.next = std::move(last_seen);
+  return page;
 }
 
 std::uint64_t Repository::count() const { return read_count(store_, tables::meta, kCount); }

@@ -29,8 +29,28 @@ struct PublishedCertificate {
   std::optional<KeyUse> use;
   CertificateStatus status = CertificateStatus::in_use;  // at the time of asking
   UtcTime not_before, not_after;
+  // Device certificates that a later one replaced: its notBefore (¶53).
+  std::optional<UtcTime> not_in_use_since;
   std::uint64_t issued_sequence = 0;  // journal sequence of the issue fact
   bool device() const { return eui && !role; }
+};
+
+// What a search asks for; absent: any. Dates are inclusive.
+struct CertificateQuery {
+  std::optional<Eui64> eui;
+  std::string issuer;   // RFC 4514 text
+  std::string profile;  // row of certificate_profiles.tsv
+  std::optional<RemotePartyRole> role;
+  std::optional<KeyUse> use;
+  std::optional<CertificateStatus> status;
+  std::optional<UtcTime> starts_from, starts_until, expires_from, expires_until;
+  bool latest = false;      // only the one of its subject, use and role that is preferred
+  Bytes after;              // `next` of the page before; empty: from the start
+  std::size_t limit = 100;  // 1 to limit search_results_max
+};
+struct CertificatePage {
+  std::vector<PublishedCertificate> certificates;
+  Bytes next;  // empty: there is no more
 };
 
 class Repository {
@@ -56,9 +76,14 @@ class Repository {
   Result<Bytes> revocation_list(
       BytesView issuer_key_id) const;  // DER; refuses repository-not-found
   std::uint64_t count() const;         // certificates published
+  // One page, in the order of the index that serves the query: EUI, profile, role, start, expiry,
+  // else publication. Looks at no more than limit search_results_max certificates, so a page may be
+  // short, or empty, while `next` leads on. Refuses repository-query (`after`, `limit`).
+  Result<CertificatePage> search(const CertificateQuery& query) const;
 
  private:
   void catch_up(std::uint64_t cursor);
+  void catch_up_index(std::uint64_t cursor);
   const World& world_;
   storage::Store& store_;
   std::uint64_t scanned_ = 1;  // journal entries below it hold nothing left to publish

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "smki/repository.h"
+#include "smki/service_json.h"
 #include "terms/terms.h"
 #include "xml/xml.h"
 
@@ -13,7 +14,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kXmlType = "application/xml";
-constexpr std::string_view kJsonType = "application/json";
 const xml::Limits kQueryLimits{64 * 1024, 8, 64};
 
 std::string letter(CertificateStatus status) { return std::string(1, static_cast<char>(status)); }
@@ -122,11 +122,8 @@ json to_json(const PublishedCertificate& found) {
   if (found.eui) out[found.device() ? "device" : "organisation"] = found.eui->text();
   if (found.role) out["role"] = name(*found.role);
   if (found.use) out["usage"] = text(*found.use);
+  if (found.not_in_use_since) out["not_in_use_since"] = found.not_in_use_since->iso();
   return out;
-}
-
-http::Response json_answer(int status, const json& body) {
-  return {status, std::string(kJsonType), body.dump() + "\n", {}};
 }
 
 http::Response refuse_json(const Refusal& refusal, TraceId trace) {
@@ -174,6 +171,89 @@ Result<json> look_up(const Repository& repository, const http::Request& request)
   return to_json(found);
 }
 
+Refusal wrong(std::string_view name, std::string_view expected) {
+  return {"repository-query"_rule, std::string(name) + " is " + std::string(expected),
+          "query/" + std::string(name)};
+}
+
+// A day stands for its first second, or as an upper end for its last.
+Result<std::optional<UtcTime>> read_date(const http::Request& request, std::string_view name) {
+  const std::string* value = request.query_value(name);
+  if (value == nullptr) return std::optional<UtcTime>();
+  const bool day = value->size() == 10;
+  const char* rest = name.ends_with("_until") ? "T23:59:59Z" : "T00:00:00Z";
+  const std::optional<UtcTime> time = UtcTime::parse_iso(day ? *value + rest : *value);
+  if (!time) return wrong(name, "a date yyyy-mm-dd or a time yyyy-mm-ddThh:mm:ssZ");
+  return time;
+}
+
+Status read_choices(const http::Request& request, CertificateQuery& query) {
+  if (const std::string* role = request.query_value("role")) {
+    query.role = remote_party_role_from_ou(*role);
+    if (!query.role) return wrong("role", "two hex digits");
+  }
+  if (const std::string* usage = request.query_value("usage")) {
+    if (*usage != "DS" && *usage != "KA") return wrong("usage", "DS or KA");
+    query.use = *usage == "DS" ? KeyUse::digital_signature : KeyUse::key_agreement;
+  }
+  if (const std::string* status = request.query_value("status")) {
+    if (status->size() != 1 || std::string_view("PINER").find(*status) == std::string_view::npos)
+      return wrong("status", "P, I, N, E or R");
+    query.status = static_cast<CertificateStatus>(status->front());
+  }
+  if (const std::string* profile = request.query_value("profile")) {
+    if (find_certificate_profile(*profile) == nullptr)
+      return wrong("profile", "a row of the certificate profiles");
+    query.profile = *profile;
+  }
+  if (const std::string* issuer = request.query_value("issuer")) query.issuer = *issuer;
+  if (const std::string* latest = request.query_value("latest")) {
+    if (*latest != "true" && *latest != "false") return wrong("latest", "true or false");
+    query.latest = *latest == "true";
+  }
+  return {};
+}
+
+Result<CertificateQuery> read_query(const http::Request& request) {
+  static constexpr std::string_view kNames[] = {
+      "eui",   "issuer",      "profile",      "role",         "usage",         "status", "latest",
+      "after", "starts_from", "starts_until", "expires_from", "expires_until", "limit"};
+  for (const http::Header& one : request.query) {
+    if (std::ranges::find(kNames, one.name) == std::end(kNames))
+      return Refusal{"repository-query"_rule, "a search has no such filter", "query/" + one.name};
+  }
+  CertificateQuery query;
+  TRY(read_choices(request, query));
+  if (const std::string* eui = request.query_value("eui")) {
+    TRY_ASSIGN(query.eui, Eui64::parse(*eui));
+  }
+  TRY_ASSIGN(query.starts_from, read_date(request, "starts_from"));
+  TRY_ASSIGN(query.starts_until, read_date(request, "starts_until"));
+  TRY_ASSIGN(query.expires_from, read_date(request, "expires_from"));
+  TRY_ASSIGN(query.expires_until, read_date(request, "expires_until"));
+  if (const std::string* after = request.query_value("after")) {
+    const std::optional<Bytes> key = from_hex(*after);
+    if (!key || key->empty()) return wrong("after", "the next of the page before");
+    query.after = *key;
+  }
+  if (const std::string* most = request.query_value("limit")) {
+    const std::optional<std::uint64_t> number = read_number(*most);
+    if (!number) return wrong("limit", "a whole number");
+    query.limit = *number;
+  }
+  return query;
+}
+
+Result<json> search_page(const Repository& repository, const http::Request& request) {
+  TRY_ASSIGN(const CertificateQuery query, read_query(request));
+  TRY_ASSIGN(const CertificatePage page, repository.search(query));
+  json list = json::array();
+  for (const PublishedCertificate& found : page.certificates) list.push_back(to_json(found));
+  json out{{"certificates", std::move(list)}};
+  if (!page.next.empty()) out["next"] = to_hex_upper(page.next);
+  return out;
+}
+
 Result<json> by_serial(const Repository& repository, std::string_view hex) {
   TRY_ASSIGN(const CertificateSerial serial, CertificateSerial::parse_hex(hex));
   TRY_ASSIGN(const PublishedCertificate found, repository.by_serial(serial));
@@ -213,6 +293,9 @@ void add_repository_routes(http::Router& router, const Repository& repository) {
   router.on("GET", "/api/v1/certificates/*", [&repository](const http::Request& request) {
     return json_or_refusal(by_serial(repository, after_prefix(request, "/api/v1/certificates/")),
                            request.trace);
+  });
+  router.on("GET", "/api/v1/search", [&repository](const http::Request& request) {
+    return json_or_refusal(search_page(repository, request), request.trace);
   });
   router.on("GET", "/api/v1/authorities", [&repository](const http::Request&) {
     json list = json::array();

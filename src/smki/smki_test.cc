@@ -6,6 +6,7 @@
 #include "smki/revocation.h"
 #include "smki/test_rig.h"
 #include "terms/facts.h"
+#include "terms/tables.h"
 
 namespace wattseal::smki {
 namespace {
@@ -252,6 +253,122 @@ TEST(Repository, PrefersTheLatestCertificateAndKnowsExpiry) {
       rig.repository.latest(kSupplier, KeyUse::key_agreement, RemotePartyRole::supplier).ok());
   rig.clock.advance(11LL * 366 * 86400);
   EXPECT_EQ(rig.repository.by_serial(first)->status, CertificateStatus::expired);
+}
+
+// Every filter, and pages that go on where the one before ended.
+TEST(Repository, SearchesByAnyFieldInPages) {
+  Rig rig;
+  std::vector<CertificateSerial> made;
+  for (std::uint64_t i = 0; i < 7; ++i)
+    made.push_back(
+        *rig.outcome(kMaker, rig.device_request(Eui64::from_number(kDevice.number() + i))).serial);
+  rig.clock.advance(2 * 86400);
+  const CertificateSerial organisation = *rig.outcome(kSupplier, rig.organisation_request()).serial;
+
+  CertificateQuery query;
+  query.profile = "device-ds";
+  query.limit = 3;
+  std::vector<CertificateSerial> seen;
+  std::vector<std::size_t> sizes;
+  do {
+    const CertificatePage page = rig.repository.search(query).value();
+    sizes.push_back(page.certificates.size());
+    for (const PublishedCertificate& one : page.certificates) seen.push_back(one.serial);
+    query.after = page.next;
+  } while (!query.after.empty());
+  EXPECT_EQ(seen, made) << "in the order of publication, each once";
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{3, 3, 1}));
+
+  const auto only = [&](const CertificateQuery& asked) {
+    const CertificatePage page = rig.repository.search(asked).value();
+    return page.certificates.size() == 1 ? page.certificates.front().serial : CertificateSerial();
+  };
+  CertificateQuery by_role;
+  by_role.role = RemotePartyRole::supplier;
+  by_role.use = KeyUse::digital_signature;
+  EXPECT_EQ(only(by_role), organisation);
+  CertificateQuery by_eui;
+  by_eui.eui = Eui64::from_number(kDevice.number() + 4);
+  EXPECT_EQ(only(by_eui), made[4]);
+  CertificateQuery by_start;
+  by_start.starts_from = UtcTime::parse_iso("2026-05-03T00:00:00Z").value();
+  EXPECT_EQ(only(by_start), organisation);
+  by_start.starts_until = by_start.starts_from->plus_seconds(-1);
+  EXPECT_TRUE(rig.repository.search(by_start)->certificates.empty());
+  CertificateQuery by_issuer;
+  by_issuer.issuer = "OU=07, CN=WTI1";
+  by_issuer.expires_until = UtcTime::parse_iso("2040-01-01T00:00:00Z").value();
+  EXPECT_EQ(only(by_issuer), CertificateSerial()) << "names are ordered";
+  by_issuer.issuer = "CN=WTI1, OU=07";
+  EXPECT_EQ(only(by_issuer), organisation);
+}
+
+TEST(Repository, SaysSinceWhenADeviceCertificateIsNotInUse) {
+  Rig rig;
+  const CertificateSerial first = *rig.outcome(kMaker, rig.device_request(kDevice)).serial;
+  rig.clock.advance(3 * 86400);
+  const CertificateSerial second = *rig.outcome(kMaker, rig.device_request(kDevice)).serial;
+  const PublishedCertificate newer = rig.repository.by_serial(second).value();
+  const PublishedCertificate older = rig.repository.by_serial(first).value();
+  EXPECT_EQ(older.not_in_use_since, newer.not_before);
+  EXPECT_FALSE(newer.not_in_use_since);
+  CertificateQuery query;
+  query.eui = kDevice;
+  query.status = CertificateStatus::not_in_use;
+  EXPECT_EQ(rig.repository.search(query)->certificates.at(0).serial, first);
+  query.status.reset();
+  query.latest = true;
+  EXPECT_EQ(rig.repository.search(query)->certificates.at(0).serial, second);
+}
+
+TEST(Repository, RefusesWhatIsNoSearch) {
+  Rig rig;
+  http::Router router;
+  add_repository_routes(router, rig.repository);
+  const auto field_of = [&](const std::string& name, const std::string& value) {
+    http::Request request;
+    request.method = "GET";
+    request.path = "/api/v1/search";
+    request.query.push_back({name, value});
+    const http::Response response = router(request);
+    return response.status == 200 ? "found"
+                                  : nlohmann::json::parse(response.body).value("field", "");
+  };
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"offset", "3"},
+                                                        {"role", "zz"},
+                                                        {"usage", "XX"},
+                                                        {"status", "IN"},
+                                                        {"limit", "0"},
+                                                        {"limit", "1001"},
+                                                        {"limit", "-1"},
+                                                        {"after", "FF00"},
+                                                        {"after", "xyz"},
+                                                        {"after", ""},
+                                                        {"starts_from", "soon"},
+                                                        {"expires_until", "2026-02-30"},
+                                                        {"profile", "root"}})
+    EXPECT_EQ(field_of(name, value), "query/" + name) << value;
+  EXPECT_EQ(field_of("limit", "1000"), "found");
+}
+
+// What published before there was an index gets it with the next publication.
+TEST(Repository, IndexesAStoreThatPublishedBefore) {
+  Rig rig;
+  const CertificateSerial first = *rig.outcome(kMaker, rig.device_request(kDevice)).serial;
+  storage::Batch batch;
+  rig.store->scan(tables::certificate_index, {}, {}, [&](BytesView key, BytesView) {
+    batch.erase(tables::certificate_index, key);
+    return true;
+  });
+  batch.erase(tables::meta, as_bytes("repository_indexed"));
+  ASSERT_TRUE(rig.store->commit(std::move(batch)).ok());
+  CertificateQuery query;
+  query.profile = "device-ds";
+  EXPECT_TRUE(rig.repository.search(query)->certificates.empty());
+  rig.repository.publish();
+  ASSERT_EQ(rig.repository.search(query)->certificates.size(), 1u);
+  EXPECT_EQ(rig.repository.search(query)->certificates[0].serial, first);
 }
 
 // A new certification authority over what a crash left behind. The steps in between are those of

@@ -45,13 +45,15 @@ inline constexpr Table former_authorities{
     46, "former_authorities"};  // profile id / generation(4) -> as authorities
 inline constexpr Table ceremonies{47, "ceremonies"};  // number(8) -> signed transcript, JSON
 inline constexpr Table key_acts{48, "key_acts"};      // act(8) -> number of the ceremony it served
-inline constexpr Table issued_counts{
-    49, "issued_counts"};  // issuer key id(8) -> certificates issued
+inline constexpr Table issued_counts{49,
+                                     "issued_counts"};  // issuer key id(8) -> certificates issued
 // SMKI: repository
 inline constexpr Table certificates{
     20, "certificates"};  // serial(16) -> journal sequence of its issue fact
 inline constexpr Table by_subject{
     21, "by_subject"};  // EUI(8) kind(1) use(1) role(1) notBefore(8) sequence(8) -> serial(16)
+inline constexpr Table certificate_index{
+    22, "certificate_index"};  // field(1) its value, sequence(8) -> nothing
 // Gateway
 inline constexpr Table meter_points{30,
                                     "meter_points"};    // MPAN or MPRN text -> registration record

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
@@ -75,6 +76,85 @@ int look_up(const Context& context, const Given& given) {
   return kDone;
 }
 
+struct Search {
+  std::map<std::string, std::string> filters;  // as the repository names them
+  std::string format = "text";
+  bool latest = false;
+};
+
+void print_page(const json& page, const std::string& format) {
+  for (const json& one : page["certificates"]) {
+    if (format != "csv") {
+      print_one(one, format == "pem");
+      continue;
+    }
+    const std::string eui = one.value("device", one.value("organisation", ""));
+    fmt::print("{},{},{},{},{},{},{},{},{}\n", one.value("serial", ""), one.value("profile", ""),
+               eui, one.value("role", ""), one.value("usage", ""), one.value("status", ""),
+               one.value("not_before", ""), one.value("not_after", ""),
+               one.value("not_in_use_since", ""));
+  }
+}
+
+int search(const Context& context, const Given& given, const Search& asked) {
+  http::Request request;
+  request.method = "GET";
+  request.path = "/api/v1/search";
+  for (const auto& [name, value] : asked.filters) {
+    if (!value.empty()) request.query.push_back({name, value});
+  }
+  if (asked.latest) request.query.push_back({"latest", "true"});
+  const Result<http::Response> answered = send(context, given, request);
+  if (!answered.ok()) return refuse(context, answered.refusal());
+  const json page = json::parse(answered->body, nullptr, false);
+  if (answered->status != 200 || !page.is_object() || !page.contains("certificates")) {
+    fmt::print(stderr, "{}\n", page.is_object() ? page.dump(2) : answered->body);
+    return kRefused;
+  }
+  if (context.json) {
+    print_json(page);
+    return kDone;
+  }
+  if (asked.format == "csv")
+    fmt::print("serial,profile,eui,role,usage,status,not_before,not_after,not_in_use_since\n");
+  print_page(page, asked.format);
+  if (page.contains("next"))
+    fmt::print(stderr, "There may be more: --after {}\n", page.value("next", ""));
+  return kDone;
+}
+
+void add_search(CLI::App& repository, Context& context, const std::shared_ptr<Given>& given) {
+  const std::shared_ptr<Search> asked = std::make_shared<Search>();
+  CLI::App* const command =
+      repository.add_subcommand("search", "Search certificates by any fields, page by page");
+  const auto filter = [&](const char* option, const char* name, const char* help) {
+    return command->add_option(option, asked->filters[name], help);
+  };
+  filter("--eui", "eui", "EUI-64 of a device or organisation");
+  filter("--issuer", "issuer", "Issuer as RFC 4514 text, such as CN=WTI1,OU=07");
+  filter("--profile", "profile", "Row of the certificate profiles, such as device-ds");
+  filter("--role", "role", "Remote party role, two hex digits");
+  filter("--usage", "usage", "DS or KA");
+  filter("--status", "status", "P pending, I in use, N no longer in use, E expired, R revoked");
+  filter("--starts-from", "starts_from", "First notBefore, yyyy-mm-dd or ISO time");
+  filter("--starts-until", "starts_until", "Last notBefore");
+  filter("--expires-from", "expires_from", "First notAfter");
+  filter("--expires-until", "expires_until", "Last notAfter");
+  filter("--limit", "limit", "Most certificates of the page (default 100)");
+  filter("--after", "after", "Go on after the page that printed this");
+  command->add_flag("--latest", asked->latest, "Only the latest of its subject, use and role");
+  command->add_option("--format", asked->format, "text, csv or pem")
+      ->check(CLI::IsMember({"text", "csv", "pem"}))
+      ->capture_default_str();
+  command->footer(examples({"wattseal repository search --eui 00-57-53-00-00-00-00-00 --status N",
+                            "wattseal repository search --profile organisation-ds "
+                            "--expires-until 2027-01-31 --format csv",
+                            "wattseal repository search --role 02 --latest --json"}));
+  command->callback([given, asked, &context] {
+    context.chosen = [given, asked, &context] { return search(context, *given, *asked); };
+  });
+}
+
 }  // namespace
 
 void add_repository(CLI::App& app, Context& context) {
@@ -93,6 +173,7 @@ void add_repository(CLI::App& app, Context& context) {
                          "Folder of a copy that wattseal repository mirror keeps: ask it, nobody "
                          "else");
   add_mirror(*repository, context);
+  add_search(*repository, context, given);
   repository->add_option("--latest", given->latest, "Only the latest of this use")
       ->check(CLI::IsMember({"DS", "KA"}));
   repository->add_option("--role", given->role,
