@@ -111,6 +111,7 @@ class Indexing final : public storage::Store {
   }
   storage::JournalHead journal_head() const override { return into_.journal_head(); }
   std::unique_ptr<storage::Reader> snapshot() const override { return into_.snapshot(); }
+  void copy_to(const std::filesystem::path&) const override { UNREACHABLE(); }
   Result<std::uint64_t> commit(storage::Batch batch) override {
     storage::Batch rows;
     for (const storage::Batch::Change& change : batch.changes()) {

@@ -17,6 +17,9 @@ class RocksdbReading final : public Flat<Store> {
   std::unique_ptr<Reader> snapshot() const override {
     return std::make_unique<RocksdbSnapshot>(db_);
   }
+  void copy_to(const std::filesystem::path&) const override {
+    throw Fault("store: it was opened to be read; its owner copies it");
+  }
 
  protected:
   std::optional<Bytes> flat_get(BytesView key) const override { return get_from(*db_, {}, key); }

@@ -91,8 +91,9 @@ class RocksdbStore final : public Flat<Store> {
     return std::make_unique<RocksdbSnapshot>(database_.get());
   }
   void copy_to(const std::filesystem::path& folder) const override {
+    const std::shared_ptr<rocksdb::DB> db = database_.get();
     rocksdb::Checkpoint* made = nullptr;
-    must(rocksdb::Checkpoint::Create(db_.get(), &made));
+    must(rocksdb::Checkpoint::Create(db.get(), &made));
     const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
     must(checkpoint->CreateCheckpoint(folder.string()));  // flushes, and syncs files and folder
   }

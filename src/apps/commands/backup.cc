@@ -155,6 +155,8 @@ void add_handover(CLI::App& app, Context& context) {
   in->add_option("bundle", into->from, "The bundle")->required();
   in->add_option("--root", into->roots, "Certificate (PEM) of a root that you trust");
   in->add_flag("--check", into->check, "Check only");
+  handover->footer(examples({"wattseal handover export --data wattseal-data --to bundle",
+                             "wattseal handover import bundle --check"}));
   in->footer(
       examples({"wattseal handover import bundle --check --root root-oca.pem --root "
                 "root-dca.pem",

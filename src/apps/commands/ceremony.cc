@@ -249,6 +249,8 @@ void add_ceremony(CLI::App& app, Context& context) {
   add_list(*ceremony, context);
   add_show(*ceremony, context);
   add_verify(*ceremony, context);
+  ceremony->footer(examples({"wattseal ceremony list --data wattseal-data",
+                             "wattseal ceremony verify founding.json --root root-oca.pem"}));
 }
 
 }  // namespace wattseal::apps
