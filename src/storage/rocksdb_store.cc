@@ -113,10 +113,16 @@ class RocksdbStore final : public Flat<Store> {
  private:
   void write(const WriteSet& set) {
     rocksdb::WriteBatch batch;
-    for (const Batch::Change* change : set.changes) {
-      const Bytes key = flat_key(change->table, change->key);
-      must(change->value ? batch.Put(slice(key), slice(*change->value)) : batch.Delete(slice(key)));
-    }
+    // In the order of their keys the memory table finds each place near the one before. Changes of
+    // one key keep their order.
+    std::vector<std::pair<Bytes, const Batch::Change*>> changes;
+    changes.reserve(set.changes.size());
+    for (const Batch::Change* change : set.changes)
+      changes.emplace_back(flat_key(change->table, change->key), change);
+    std::ranges::stable_sort(changes, {}, &std::pair<Bytes, const Batch::Change*>::first);
+    for (const auto& [place, change] : changes)
+      must(change->value ? batch.Put(slice(place), slice(*change->value))
+                         : batch.Delete(slice(place)));
     Bytes key, value;
     for (const WriteSet::Entry& entry : set.entries) {
       key.assign(1, kJournalTable.id());
