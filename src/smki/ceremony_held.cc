@@ -293,6 +293,14 @@ Status establish_authority(Sitting& sitting, const CertificateProfile& profile) 
   const std::optional<Bytes> current =
       sitting.store().get(tables::authorities, as_bytes(profile.id));
   if (!current) return Refusal{"ca-not-established"_rule, "there is no " + std::string(profile.id)};
+  // An intent names exact octets of the authority that was current when it was made.
+  bool unfinished = false;
+  sitting.store().scan(tables::intents, {}, {}, [&](BytesView, BytesView) {
+    unfinished = true;
+    return false;
+  });
+  if (unfinished)
+    return Refusal{"ceremony-intents"_rule, "certificates are intended and not signed yet"};
   const std::uint32_t former =
       static_cast<std::uint32_t>(former_authorities(sitting.store(), profile.id).size()) + 1;
   TRY_ASSIGN(const Authority made, certify_successor(sitting, profile, former + 1));

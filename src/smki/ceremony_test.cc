@@ -200,6 +200,12 @@ TEST(KeyAct, EstablishesAnIssuingAuthorityAndOldCertificatesStillChain) {
   const x509::Certificate before = rig.device_certificate(1);
   const Authority first = *find_authority(*rig.store, "issuing-dca");
   const ActId act = rig.approved({{"purpose", "establish-authority"}, {"profile", "issuing-dca"}});
+  storage::Batch intend, done;
+  intend.put(tables::intents, Bytes(12, 1), {});
+  done.erase(tables::intents, Bytes(12, 1));
+  ASSERT_TRUE(rig.store->commit(std::move(intend)).ok());
+  EXPECT_EQ(rule(rig.hold(act)), "ceremony-intents") << "the act is not used up by it";
+  ASSERT_TRUE(rig.store->commit(std::move(done)).ok());
   const CeremonyHeld held = rig.hold(act).value();
   EXPECT_EQ(verify_transcript(held.transcript).value().signers.size(), 2u);
   rig.reopen();
