@@ -3,6 +3,8 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include <atomic>
 
 #include "apps/platform.h"
@@ -111,7 +113,18 @@ struct Network {
     });
     return kinds;
   }
-  std::uint64_t next_fact() const { return platform->store().journal_head().next; }
+  // Once nothing is journalled any more: what earlier exchanges leave behind comes after their
+  // answers.
+  std::uint64_t next_fact() const {
+    std::uint64_t next = platform->store().journal_head().next;
+    for (int i = 0; i < 100; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      const std::uint64_t now = platform->store().journal_head().next;
+      if (now == next) break;
+      next = now;
+    }
+    return next;
+  }
 
  private:
   std::unique_ptr<apps::ServiceUser> add(const std::string& name, std::uint64_t id,
