@@ -3,9 +3,8 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include <atomic>
+#include <thread>
 
 #include "apps/platform.h"
 #include "apps/service_user.h"
