@@ -91,17 +91,15 @@ http::Response Metrics::scrape(const http::Request& request) const {
     family.metric.push_back(metric);
     families.push_back(std::move(family));
   }
-  std::string text = prometheus::TextSerializer().Serialize(families);
+  const std::string text = prometheus::TextSerializer().Serialize(families);
   // Who accepts only the older form gets it.
   const std::string* const accepts = request.header("Accept");
-  if (accepts && accepts->find("openmetrics") == std::string::npos &&
-      accepts->find("*/*") == std::string::npos)
-    return {.status = 200,
-            .content_type = "text/plain; version=0.0.4; charset=utf-8",
-            .body = std::move(text)};
+  const bool older = accepts && accepts->find("openmetrics") == std::string::npos &&
+                     accepts->find("*/*") == std::string::npos;
   return {.status = 200,
-          .content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
-          .body = open_metrics(text)};
+          .content_type = older ? "text/plain; version=0.0.4; charset=utf-8"
+                                : "application/openmetrics-text; version=1.0.0; charset=utf-8",
+          .body = older ? text : open_metrics(text)};
 }
 
 }  // namespace wattseal::apps
