@@ -66,6 +66,7 @@ struct Row {
 constexpr Row kRows[] = {{"issue_batch", issue_batch},
                          {"issue_single_https", issue_single_https},
                          {"repository_lookup", repository_lookup},
+                         {"repository_scale", repository_scale},
                          {"crl_million", crl_million},
                          {"log_append", log_append},
                          {"gateway_noncritical", gateway_noncritical},
@@ -95,6 +96,10 @@ int run(int count, char** words) {
   app.add_option("--only", only, "Only this benchmark");
   app.add_option("--json", json_file, "Write the results to this file, too");
   app.add_option("--data", data, "Folder on the disk to be measured; default: a temporary one");
+  std::size_t certificates = 200'000;
+  app.add_option("--certificates", certificates, "Certificates of repository_scale")
+      ->check(CLI::Range(10'000, 20'000'000))
+      ->capture_default_str();
   CLI11_PARSE(app, count, words);
   const std::unique_ptr<Clock> clock = system_clock();
   const std::unique_ptr<Random> random = system_random();
@@ -103,7 +108,7 @@ int run(int count, char** words) {
       (data.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(data)) /
       ("wattseal-bench-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
-  const Bench bench{world, folder, std::max(1u, std::thread::hardware_concurrency())};
+  const Bench bench{world, folder, std::max(1u, std::thread::hardware_concurrency()), certificates};
   Results results;
   bool found = false;
   fmt::print("{:<22}{:>12} {:<16}{:>12} {:>7}  {}\n", "name", "value", "unit", "limit", "ratio",

@@ -22,6 +22,7 @@ struct Bench {
   const World& world;
   std::filesystem::path folder;  // scratch, on the disk that is measured
   unsigned cores = 2;
+  std::size_t certificates = 200'000;  // of repository_scale
 
   // Seconds that `work` takes.
   double seconds(const std::function<void()>& work) const;
@@ -43,6 +44,7 @@ void log_append(const Bench& bench, Results& results);
 void gateway_noncritical(const Bench& bench, Results& results);
 void gateway_critical(const Bench& bench, Results& results);
 void crl_million(const Bench& bench, Results& results);
+void repository_scale(const Bench& bench, Results& results);
 void parse(const Bench& bench, Results& results);
 
 }  // namespace wattseal::bench
