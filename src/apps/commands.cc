@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "terms/terms.h"
+#include "x509/x509.h"
 
 namespace wattseal::apps {
 
@@ -30,6 +31,22 @@ void write_output(const std::string& file, std::string_view content) {
   out.write(content.data(), static_cast<std::streamsize>(content.size()));
   out.flush();
   if (!out) throw Fault("cannot write " + file);
+}
+
+Result<std::vector<Bytes>> read_roots(const std::vector<std::string>& files) {
+  std::vector<Bytes> roots;
+  for (const std::string& file : files) {
+    TRY_ASSIGN(const x509::Certificate root, x509::parse_certificate_pem(read_input(file)));
+    roots.push_back(root.der);
+  }
+  return roots;
+}
+
+Result<std::filesystem::path> store_folder(const std::string& data) {
+  const std::filesystem::path folder = std::filesystem::path(data) / "store";
+  if (!std::filesystem::exists(folder))
+    return Refusal{"apps-no-store"_rule, folder.string() + " does not exist"};
+  return folder;
 }
 
 Result<Bytes> read_octets(std::string_view content) {

@@ -4,6 +4,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 
@@ -51,6 +52,10 @@ struct UnreadableInput : std::runtime_error {
 // Reads a file, or standard input for "-". Throws UnreadableInput when it cannot.
 std::string read_input(const std::string& file);
 void write_output(const std::string& file, std::string_view content);  // "-": standard output
+// Certificates (PEM) of roots that the user trusts.
+Result<std::vector<Bytes>> read_roots(const std::vector<std::string>& files);
+// The embedded store below the folder of --data. Refuses apps-no-store.
+Result<std::filesystem::path> store_folder(const std::string& data);
 // Octets of a message given as raw octets, hexadecimal or base64 text.
 Result<Bytes> read_octets(std::string_view content);
 // Prints a refusal for people or as JSON; returns kRefused.

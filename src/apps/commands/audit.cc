@@ -33,9 +33,7 @@ void add_data(CLI::App& command, Given& given) {
 }
 
 Result<std::unique_ptr<storage::Store>> open(const Given& given) {
-  const std::filesystem::path folder = std::filesystem::path(given.data) / "store";
-  if (!std::filesystem::exists(folder))
-    return Refusal{"apps-no-store"_rule, folder.string() + " does not exist"};
+  TRY_ASSIGN(const std::filesystem::path folder, store_folder(given.data));
   return storage::open_rocksdb_store_to_read(folder);
 }
 

@@ -60,15 +60,6 @@ int export_now(const Context& context, const Given& given) {
   return print(context, "handed over", (*platform)->export_bundle(given.to));
 }
 
-Result<std::vector<Bytes>> read_roots(const std::vector<std::string>& files) {
-  std::vector<Bytes> roots;
-  for (const std::string& file : files) {
-    TRY_ASSIGN(const x509::Certificate root, x509::parse_certificate_pem(read_input(file)));
-    roots.push_back(root.der);
-  }
-  return roots;
-}
-
 int import_now(const Context& context, const Given& given) {
   const Result<std::vector<Bytes>> roots = read_roots(given.roots);
   if (!roots.ok()) return refuse(context, roots.refusal());

@@ -116,9 +116,7 @@ void add_act(CLI::App& ceremony, Context& context) {
 }
 
 Result<std::unique_ptr<storage::Store>> open(const Given& given) {
-  const std::filesystem::path folder = given.options.data / "store";
-  if (!std::filesystem::exists(folder))
-    return Refusal{"apps-no-store"_rule, folder.string() + " does not exist"};
+  TRY_ASSIGN(const std::filesystem::path folder, store_folder(given.options.data));
   return storage::open_rocksdb_store(folder);
 }
 
@@ -180,15 +178,6 @@ void add_show(CLI::App& ceremony, Context& context) {
       return kDone;
     };
   });
-}
-
-Result<std::vector<Bytes>> read_roots(const std::vector<std::string>& files) {
-  std::vector<Bytes> roots;
-  for (const std::string& file : files) {
-    TRY_ASSIGN(const x509::Certificate root, x509::parse_certificate_pem(read_input(file)));
-    roots.push_back(root.der);
-  }
-  return roots;
 }
 
 int verify(const Context& context, const Given& given) {

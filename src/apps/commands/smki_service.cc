@@ -79,9 +79,7 @@ void print_performance(const smki::Performance& report) {
 }
 
 Result<std::unique_ptr<storage::Store>> open_store(const std::string& data) {
-  const std::filesystem::path folder = std::filesystem::path(data) / "store";
-  if (!std::filesystem::exists(folder))
-    return Refusal{"apps-no-store"_rule, folder.string() + " does not exist"};
+  TRY_ASSIGN(const std::filesystem::path folder, store_folder(data));
   return storage::open_rocksdb_store(folder);
 }
 
