@@ -26,15 +26,6 @@ constexpr RawGrounds kRawGrounds[] = {
 #include "tables/revocation_grounds.inc"
 };
 
-constexpr unsigned to_unsigned(std::string_view text) {
-  unsigned value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') throw "a table holds no number where one belongs";
-    value = 10 * value + static_cast<unsigned>(c - '0');
-  }
-  return value;
-}
-
 template <typename To, typename From, std::size_t N, typename Make>
 constexpr std::array<To, N> compile(const From (&raw)[N], Make make) {
   std::array<To, N> rows{};

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "smki/records.h"
 #include "terms/facts.h"
 #include "terms/terms.h"
 
@@ -16,14 +17,6 @@ struct RawCredit {
 constexpr RawCredit kRawCredits[] = {
 #include "tables/service_credits.inc"
 };
-constexpr unsigned to_unsigned(std::string_view text) {
-  unsigned value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') throw "a table holds no number where one belongs";
-    value = 10 * value + static_cast<unsigned>(c - '0');
-  }
-  return value;
-}
 constexpr auto kCredits = [] {
   std::array<CreditRow, std::size(kRawCredits)> rows{};
   for (std::size_t i = 0; i < rows.size(); ++i)

@@ -77,4 +77,14 @@ Bytes encode_issued(const CertificateSerial& serial);
 std::uint64_t read_count(const storage::Reader& reader, storage::Table table, BytesView key);
 Bytes encode_count(std::uint64_t count);
 
+// A number in a compiled table; anything else does not compile.
+constexpr unsigned to_unsigned(std::string_view text) {
+  unsigned value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') throw "a table holds no number where one belongs";
+    value = 10 * value + static_cast<unsigned>(c - '0');
+  }
+  return value;
+}
+
 }  // namespace wattseal::smki
