@@ -72,6 +72,10 @@ unsigned Workers::count() const { return static_cast<unsigned>(state_->threads.s
 
 void Workers::parallel_for(std::size_t count, std::size_t grain,
                            const std::function<void(std::size_t, std::size_t)>& work) {
+  if (count <= grain) {  // nothing to share
+    if (count != 0) work(0, count);
+    return;
+  }
   const std::lock_guard turn(state_->turn);
   {
     const std::lock_guard lock(state_->mutex);

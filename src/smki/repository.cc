@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "smki/authority.h"
+#include "smki/certificate_index.h"
 #include "smki/log.h"
 #include "smki/records.h"
 
@@ -14,11 +15,8 @@ constexpr char kPublished = 'p';
 const Bytes kCursor = to_bytes(as_bytes("repository_cursor"));  // next journal sequence to look at
 const Bytes kCount = to_bytes(as_bytes("repository_published"));  // certificates visible
 const Bytes kIndexed =
-    to_bytes(as_bytes("repository_indexed"));  // journal sequence up to which the index is made
+    to_bytes(as_bytes("repository_postings"));  // journal sequence up to which the index is made
 constexpr std::size_t kCertificatesPerStep = 2048;
-
-// First octet of a key of certificate_index.
-enum class Field : Octet { all = 'A', profile = 'P', role = 'R', starts = 'S', expires = 'X' };
 
 enum class Kind : Octet { device = 'D', organisation = 'O' };
 
@@ -186,64 +184,6 @@ std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t fro
   return found;
 }
 
-Bytes index_prefix(Field field, BytesView value = {}) {
-  Bytes key{static_cast<Octet>(field)};
-  append(key, value);
-  return key;
-}
-Bytes index_prefix(Field field, UtcTime time) {
-  Bytes key = index_prefix(field);
-  put_be(key, static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.unix_seconds())));
-  return key;
-}
-Bytes profile_prefix(std::string_view profile) {
-  Bytes key = index_prefix(Field::profile, as_bytes(profile));
-  key.push_back(0);
-  return key;
-}
-
-void index_fields(storage::Batch& batch, std::uint64_t sequence, std::string_view profile,
-                  const x509::Certificate& certificate) {
-  const auto add = [&](Bytes key) {
-    put_be(key, sequence);
-    batch.put(tables::certificate_index, key, {});
-  };
-  add(index_prefix(Field::all));
-  add(profile_prefix(profile));
-  add(index_prefix(Field::starts, certificate.not_before));
-  add(index_prefix(Field::expires, certificate.not_after));
-  const Result<Identity> identity = read_identity(certificate);
-  if (identity.ok() && identity->subject.role)
-    add(index_prefix(Field::role, Bytes{static_cast<Octet>(*identity->subject.role)}));
-}
-
-struct KeyRange {
-  storage::Table table = tables::certificate_index;
-  Bytes first, last;
-};
-KeyRange of_prefix(storage::Table table, const Bytes& prefix) {
-  return {table, prefix, storage::prefix_end(prefix)};
-}
-KeyRange of_dates(Field field, std::optional<UtcTime> from, std::optional<UtcTime> until) {
-  const Bytes last = index_prefix(field, until.value_or(UtcTime::forever()));
-  return {tables::certificate_index, index_prefix(field, from.value_or(UtcTime())),
-          storage::prefix_end(last)};
-}
-// The index that serves a query; what it does not say is filtered.
-KeyRange range_of(const CertificateQuery& query) {
-  if (query.eui) return of_prefix(tables::by_subject, to_bytes(query.eui->octets()));
-  if (query.starts_from || query.starts_until)
-    return of_dates(Field::starts, query.starts_from, query.starts_until);
-  if (query.expires_from || query.expires_until)
-    return of_dates(Field::expires, query.expires_from, query.expires_until);
-  if (!query.profile.empty())
-    return of_prefix(tables::certificate_index, profile_prefix(query.profile));
-  if (query.role)
-    return of_prefix(tables::certificate_index,
-                     index_prefix(Field::role, Bytes{static_cast<Octet>(*query.role)}));
-  return of_prefix(tables::certificate_index, index_prefix(Field::all));
-}
-
 bool is_latest(const storage::Reader& reader, const PublishedCertificate& found) {
   if (!found.eui || !found.use) return true;
   const Kind kind = found.role ? Kind::organisation : Kind::device;
@@ -271,14 +211,34 @@ bool matches(const storage::Reader& reader, const CertificateQuery& query,
   return !query.latest || is_latest(reader, found);
 }
 
-void index(storage::Batch& batch, const Found& found) {
-  index_fields(batch, found.sequence, found.profile, found.certificate);
-  batch.put(tables::certificates, found.certificate.serial.octets(), encode_count(found.sequence));
+void index(storage::Batch& batch, IndexAppender& fields, const Found& found) {
   const Result<Identity> identity = read_identity(found.certificate);
+  fields.add(found.sequence, found.profile, found.certificate,
+             identity.ok() ? identity->subject.role : std::nullopt);
+  batch.put(tables::certificates, found.certificate.serial.octets(), encode_count(found.sequence));
   if (identity.ok())
     batch.put(tables::by_subject,
               subject_key(*identity, found.certificate.not_before, found.sequence),
               found.certificate.serial.octets());
+}
+
+// Journal sequences of the certificates that a query may want, behind its cursor.
+void walk(const storage::Reader& reader, const CertificateQuery& query,
+          const std::function<bool(BytesView cursor, std::uint64_t sequence)>& visit) {
+  if (!query.eui) return walk_index(reader, index_range(query), query.after, visit);
+  const Bytes prefix = to_bytes(query.eui->octets());
+  Bytes first = query.after.empty() ? prefix : query.after;
+  if (!query.after.empty()) first.push_back(0);
+  reader.scan(tables::by_subject, first, storage::prefix_end(prefix),
+              [&](BytesView key, BytesView) { return visit(key, get_be(key.last(8))); });
+}
+
+// Whether a cursor belongs to the pages of this query.
+bool is_page_of(const CertificateQuery& query) {
+  const Bytes eui = query.eui ? to_bytes(query.eui->octets()) : Bytes();
+  const IndexRange range =
+      query.eui ? IndexRange{eui, storage::prefix_end(eui)} : index_range(query);
+  return query.after.empty() || (query.after >= range.first && query.after < range.last);
 }
 
 }  // namespace
@@ -306,16 +266,20 @@ void Repository::catch_up_index(std::uint64_t cursor) {
   std::uint64_t next = read_count(store_, tables::meta, kIndexed);
   std::size_t indexed = 0;
   storage::Batch batch;
+  IndexAppender fields(store_);
   store_.journal(std::max<std::uint64_t>(next, 1), [&](const storage::JournalEntry& entry) {
     if (entry.sequence >= cursor || indexed >= kCertificatesPerStep) return false;
     next = entry.sequence + 1;
     const Result<FactView> fact = FactView::read(entry.fact);
     if (!fact.ok() || fact->kind() != FactKind::certificate_issued) return true;
     const Entry one = read_entry(entry);
-    index_fields(batch, one.sequence, one.profile, one.certificate);
+    const Result<Identity> identity = read_identity(one.certificate);
+    fields.add(one.sequence, one.profile, one.certificate,
+               identity.ok() ? identity->subject.role : std::nullopt);
     ++indexed;
     return true;
   });
+  fields.put(batch);
   batch.put(tables::meta, kIndexed, encode_count(next));
   if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
 }
@@ -336,11 +300,13 @@ std::size_t Repository::publish() {
   log.put(batch, next);
   std::map<std::uint64_t, std::uint64_t> per_batch;
   Bytes serials;
+  IndexAppender fields(store_);
   for (const Found& one : found) {
-    index(batch, one);
+    index(batch, fields, one);
     append(serials, one.certificate.serial.octets());
     if (one.batch != 0) ++per_batch[one.batch];
   }
+  fields.put(batch);
   for (const auto& [id, more] : per_batch) {
     const Bytes key = part_key(id, kPublished);
     batch.put(tables::batches, key, encode_count(read_count(store_, tables::batches, key) + more));
@@ -415,25 +381,18 @@ Result<CertificatePage> Repository::search(const CertificateQuery& query) const 
   if (query.limit == 0 || query.limit > most)
     return Refusal{"repository-query"_rule, "a page has 1 to " + std::to_string(most) + " results",
                    "query/limit"};
-  const KeyRange range = range_of(query);
-  Bytes first = range.first;
-  if (!query.after.empty()) {
-    if (query.after < range.first || query.after >= range.last)
-      return Refusal{"repository-query"_rule, "after is not a page of this query", "query/after"};
-    first = query.after;
-    first.push_back(0);
-  }
+  if (!is_page_of(query))
+    return Refusal{"repository-query"_rule, "after is not a page of this query", "query/after"};
   CertificatePage page;
   std::size_t seen = 0;
   Bytes last_seen;
   bool more = false;
-  store_.scan(range.table, first, range.last, [&](BytesView key, BytesView) {
+  walk(store_, query, [&](BytesView cursor, std::uint64_t sequence) {
     more = seen == most || page.certificates.size() == query.limit;
     if (more) return false;
     ++seen;
-    last_seen = to_bytes(key);
-    PublishedCertificate found =
-        present(store_, read_entry(store_, get_be(key.last(8))), world_.now());
+    last_seen = to_bytes(cursor);
+    PublishedCertificate found = present(store_, read_entry(store_, sequence), world_.now());
     if (matches(store_, query, found)) page.certificates.push_back(std::move(found));
     return true;
   });

@@ -357,11 +357,11 @@ TEST(Repository, IndexesAStoreThatPublishedBefore) {
   Rig rig;
   const CertificateSerial first = *rig.outcome(kMaker, rig.device_request(kDevice)).serial;
   storage::Batch batch;
-  rig.store->scan(tables::certificate_index, {}, {}, [&](BytesView key, BytesView) {
-    batch.erase(tables::certificate_index, key);
+  rig.store->scan(tables::certificate_postings, {}, {}, [&](BytesView key, BytesView) {
+    batch.erase(tables::certificate_postings, key);
     return true;
   });
-  batch.erase(tables::meta, as_bytes("repository_indexed"));
+  batch.erase(tables::meta, as_bytes("repository_postings"));
   ASSERT_TRUE(rig.store->commit(std::move(batch)).ok());
   CertificateQuery query;
   query.profile = "device-ds";

@@ -32,21 +32,28 @@ class Overlay {
 }  // namespace
 
 Result<std::uint64_t> GroupCommit::commit(Batch batch) {
-  Waiting mine{std::move(batch), false, {}, 0, {}};
+  Waiting mine;
+  mine.batch = std::move(batch);
   std::unique_lock lock(mutex_);
   // It leaves the queue before this function does.
   // cppcheck-suppress danglingLifetime
   queue_.push_back(&mine);
-  changed_.wait(lock, [&] { return mine.done || !leading_; });
+  mine.leads = !std::exchange(leading_, true);
+  mine.changed.wait(lock, [&] { return mine.done || mine.leads; });
   if (!mine.done) {
-    leading_ = true;
     std::vector<Waiting*> group = gather();
     lock.unlock();
     lead(group);
     lock.lock();
-    for (Waiting* waiting : group) waiting->done = true;
-    leading_ = false;
-    changed_.notify_all();
+    for (Waiting* waiting : group) {
+      waiting->done = true;
+      if (waiting != &mine) waiting->changed.notify_one();
+    }
+    leading_ = !queue_.empty();
+    if (leading_) {
+      queue_.front()->leads = true;
+      queue_.front()->changed.notify_one();
+    }
   }
   lock.unlock();
   if (!mine.fault.empty()) throw Fault(mine.fault);

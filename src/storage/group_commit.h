@@ -1,7 +1,7 @@
 // Group commit: callers queue their batches; the first one in becomes the leader, writes everything
-// that waits with one durable write, wakes the others and hands leadership on. While a write is on
-// its way to the disk the next group gathers. So one caller pays one fsync and a hundred callers
-// pay one fsync together. Private to storage.
+// that waits with one durable write, wakes each of the others and hands leadership on. While a
+// write is on its way to the disk the next group gathers. So one caller pays one fsync and a
+// hundred callers pay one fsync together. Private to storage.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -38,7 +38,8 @@ class GroupCommit {
  private:
   struct Waiting {
     Batch batch;
-    bool done = false;
+    std::condition_variable changed;
+    bool done = false, leads = false;
     std::optional<Refusal> refused;
     std::uint64_t first_sequence = 0;
     std::string fault;  // not empty: the disk failed
@@ -48,7 +49,6 @@ class GroupCommit {
 
   const Target target_;
   std::mutex mutex_;
-  std::condition_variable changed_;
   std::deque<Waiting*> queue_;
   bool leading_ = false;
   std::optional<JournalHead> head_;  // nothing: read it again (start, or after a failed write)

@@ -52,8 +52,10 @@ inline constexpr Table certificates{
     20, "certificates"};  // serial(16) -> journal sequence of its issue fact
 inline constexpr Table by_subject{
     21, "by_subject"};  // EUI(8) kind(1) use(1) role(1) notBefore(8) sequence(8) -> serial(16)
-inline constexpr Table certificate_index{
-    22, "certificate_index"};  // field(1) its value, sequence(8) -> nothing
+// 22 was an index of one row a certificate and field
+inline constexpr Table certificate_postings{
+    27, "certificate_postings"};  // field(1) its value, block(8) -> places within the block, 2
+                                  // octets each
 // Gateway
 inline constexpr Table meter_points{30,
                                     "meter_points"};    // MPAN or MPRN text -> registration record

@@ -72,7 +72,7 @@ TEST_F(Rebuild, MakesEveryDerivedTableAsItIs) {
                             "crls",
                             "certificates",
                             "by_subject",
-                            "certificate_index",
+                            "certificate_postings",
                             "meter_points",
                             "devices",
                             "hub_devices",
@@ -91,7 +91,7 @@ TEST_F(Rebuild, FindsADamagedMissingOrAddedRowOfAnyOfThem) {
   for (const Table& table :
        {tables::parties, tables::people, tables::acts, tables::submissions, tables::batch_rows,
         tables::authorities, tables::keys_seen, tables::revocations, tables::crls,
-        tables::certificates, tables::by_subject, tables::certificate_index, tables::meter_points,
+        tables::certificates, tables::by_subject, tables::certificate_postings, tables::meter_points,
         tables::devices, tables::hub_devices, tables::user_endpoints, tables::log_tiles,
         tables::log_bundles, tables::journal_checkpoints}) {
     Bytes key, value;
