@@ -115,14 +115,11 @@ struct Platform::State {
         office(world, *store),
         uploads(world, *store),
         office_service{world, office, authority, *store, [this] { wake_all(); }},
-        service{world,
-                authority,
-                repository,
-                office,
-                *store,
-                uploads,
-                [this] { wake(); },
-                [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }},
+        express(
+            world, *store, authority, repository,
+            {[this] { wake_all(); },
+             [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }}),
+        service{world, authority, repository, office, *store, uploads, [this] { wake(); }, express},
         wan_url(options.wan_url) {}
 
   // ---- background work
@@ -356,19 +353,17 @@ struct Platform::State {
   }
 
   Result<smki::PublishedCertificate> obtain(Eui64 subscriber, BytesView request) {
-    TRY_ASSIGN(const smki::BatchId batch,
-               authority.submit({subscriber, {to_bytes(request)}, world.new_trace()}));
-    wake();
-    if (!wait_for(batch, std::chrono::seconds(30)))
-      throw Fault("a certificate was not issued in 30 s");
-    const std::vector<smki::RowResult> results = authority.results(batch, 0, 1);
-    CHECK(results.size() == 1);
-    if (results[0].state == smki::RowState::held)
-      return Refusal{"apps-certificate-refused"_rule,
-                     "act " + std::to_string(results[0].act) + " waits for approval"};
-    if (!results[0].serial)
-      return Refusal{"apps-certificate-refused"_rule, results[0].rule + ": " + results[0].detail};
-    return repository.by_serial(*results[0].serial);
+    TRY_ASSIGN(const smki::SingleAnswer answer,
+               express.request({subscriber, {to_bytes(request)}, world.new_trace()}));
+    switch (answer.state) {
+      case smki::RowState::published: return repository.by_serial(answer.serial);
+      case smki::RowState::held:
+        return Refusal{"apps-certificate-refused"_rule,
+                       "act " + std::to_string(answer.act) + " waits for approval"};
+      case smki::RowState::refused:
+        return Refusal{"apps-certificate-refused"_rule, answer.rule + ": " + answer.detail};
+      default: throw Fault("a certificate was not issued in 20 s");
+    }
   }
 
   Result<smki::PublishedCertificate> dcc_certificate(const DccRole& wanted) {
@@ -406,6 +401,7 @@ struct Platform::State {
   smki::Office office;
   smki::Uploads uploads;
   smki::OfficeService office_service;
+  smki::ExpressLane express;
   smki::SubscriberService service;
   std::unique_ptr<smki::CertificationAuthority> ca;
   std::unique_ptr<smki::LogSigner> log_signer;
@@ -500,6 +496,7 @@ Status Platform::start_smki() {
   state.log_signer = std::make_unique<smki::LogSigner>(
       state.world, *state.store, state.options.log_origin, std::move(log_key));
   TRY_ASSIGN(JournalSigner* const journal, journal_signer());
+  state.express.open(*state.ca);
   state.checkpoint_pump = std::make_unique<Pump>(
       "checkpoint", [journal] { return journal->sign_when_due(); },
       std::chrono::milliseconds(1000));

@@ -1,19 +1,22 @@
-// One session an open connection: read a request, call the handler, write the answer, again while
-// the client keeps the connection. Everything of a session runs on its strand, one step at a time;
-// the handler runs there too and may block (that is what the server's threads are for). A session
-// lives as long as one of its callbacks does.
-#include <openssl/x509.h>
+// Threads serve whoever has something to say. A thread stays with its connection for a moment after
+// an answer, because a client that asks one thing after the other asks again at once and then
+// nobody has to be woken; a connection that is silent for longer, or whose peer is slow, is parked:
+// one doorman waits for all of those and costs no thread for each.
+#include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
 
-#include <atomic>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
+#include <csignal>
+#include <deque>
 #include <mutex>
 #include <set>
 #include <thread>
 
 #include "base/fault.h"
-#include "base/log.h"
-#include "http/beast.h"
-#include "http/message.h"
-#include "http/url.h"
+#include "http/session.h"
 
 namespace wattseal::http {
 
@@ -38,322 +41,203 @@ asio::ssl::context tls_context(asio::ssl::context::method method, const Tls& ide
 
 namespace {
 
-// What all sessions of a server share.
-struct Shared {
-  const World& world;
-  const ServerOptions options;
-  const Handler handler;
-  std::atomic<std::size_t> open = 0;
-  std::atomic<bool> stopping = false;
-};
+constexpr int kLingerMilliseconds = 10, kLingerTimes = 20;
 
-class AnySession {
- public:
-  virtual ~AnySession() = default;
-  virtual void close_when_idle() = 0;
-};
-
-std::string head_of(const Shared& shared, const Response& response, bool keep,
-                    const std::string& trace) {
-  std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
-  head += reason_phrase(response.status);
-  head += "\r\nDate: " + date_text(shared.world.now()) + "\r\n";
-  for (const Header& header : response.headers) {
-    if (travels(header) && !belongs_to_connection(header.name))
-      head += header.name + ": " + header.value + "\r\n";
-  }
-  if (carries_body(response.status)) {
-    if (travels({"Content-Type", response.content_type}))
-      head += "Content-Type: " + response.content_type + "\r\n";
-    head += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
-  }
-  if (!trace.empty()) head += std::string(kTraceHeader) + ": " + trace + "\r\n";
-  if (!keep) head += "Connection: close\r\n";
-  return head + "\r\n";
+void block_sigpipe() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-Response answer(const Shared& shared, const Request& request) {
-  try {
-    return shared.handler(request);
-  } catch (const Fault& fault) {
-    log::error("http_handler_fault",
-               {{"path", request.path}, {"trace", request.trace.text()}, {"what", fault.what()}});
-    return {
-        .status = 503,
-        .body = "The service cannot do this now. Nothing that was accepted is lost; try again.\n",
-        .headers = {{"Retry-After", "1"}}};
-  } catch (const std::exception& bug) {
-    log::error("http_handler_failed",
-               {{"path", request.path}, {"trace", request.trace.text()}, {"what", bug.what()}});
-    return {.status = 500,
-            .body = "The service failed on this request. The trace id finds it in the log.\n"};
-  }
-}
-
-Bytes peer_certificate(PlainStream&) { return {}; }
-Bytes peer_certificate(TlsStream& stream) {
-  X509* const certificate = SSL_get1_peer_certificate(stream.native_handle());
-  if (!certificate) return {};
-  unsigned char* der = nullptr;
-  const int length = i2d_X509(certificate, &der);
-  Bytes octets;
-  if (length > 0) octets.assign(der, der + length);
-  OPENSSL_free(der);
-  X509_free(certificate);
-  return octets;
-}
-
-template <typename Stream>
-class Session final : public AnySession, public std::enable_shared_from_this<Session<Stream>> {
- public:
-  Session(Stream stream, std::shared_ptr<Shared> shared)
-      : stream_(std::move(stream)), shared_(std::move(shared)) {
-    ++shared_->open;
-  }
-  ~Session() override { --shared_->open; }
-
-  void start() {
-    asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->begin(); });
-  }
-
-  // A connection that waits for its next request is closed; one that is being answered closes
-  // itself afterwards.
-  void close_when_idle() override {
-    asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
-      if (self->idle_) beast::get_lowest_layer(self->stream_).close();
-    });
-  }
-
- private:
-  using Parser = beast::http::request_parser<beast::http::string_body>;
-
-  void begin() {
-    beast::get_lowest_layer(stream_).expires_after(shared_->options.idle);
-    if constexpr (std::is_same_v<Stream, TlsStream>) {
-      stream_.async_handshake(asio::ssl::stream_base::server,
-                              [self = this->shared_from_this()](beast::error_code error) {
-                                if (!error) self->admit();
-                              });
-    } else {
-      admit();
-    }
-  }
-
-  void admit() {
-    if (shared_->open > shared_->options.connections_max) {
-      return send({.status = 503,
-                   .body = "Too many connections are open; try again.\n",
-                   .headers = {{"Retry-After", "1"}}},
-                  false, false, {});
-    }
-    client_certificate_ = peer_certificate(stream_);
-    beast::error_code gone;
-    const auto endpoint = beast::get_lowest_layer(stream_).socket().remote_endpoint(gone);
-    if (!gone) peer_ = endpoint.address().to_string();
-    read_head();
-  }
-
-  void read_head() {
-    if (shared_->stopping) return finish();
-    parser_.emplace();
-    parser_->header_limit(kHeadOctetsMax);
-    parser_->body_limit(shared_->options.body_octets_max);
-    beast::get_lowest_layer(stream_).expires_after(shared_->options.idle);
-    idle_ = true;
-    beast::http::async_read_header(
-        stream_, buffer_, *parser_,
-        [self = this->shared_from_this()](beast::error_code error, std::size_t) {
-          self->idle_ = false;
-          if (error) return self->refuse(error);
-          self->read_body();
-        });
-  }
-
-  void read_body() {
-    const std::uint64_t announced = parser_->content_length().value_or(0);
-    if (announced > shared_->options.body_octets_max) return refuse(beast::http::error::body_limit);
-    const bool waits = beast::iequals(parser_->get()[beast::http::field::expect], "100-continue");
-    if (!waits) return read_rest();
-    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    asio::async_write(stream_, asio::buffer(kContinue),
-                      [self = this->shared_from_this()](beast::error_code error, std::size_t) {
-                        if (!error) self->read_rest();
-                      });
-  }
-
-  void read_rest() {
-    beast::http::async_read(
-        stream_, buffer_, *parser_,
-        [self = this->shared_from_this()](beast::error_code error, std::size_t) {
-          if (error) return self->refuse(error);
-          self->handle();
-        });
-  }
-
-  // Answers what HTTP itself forbids; a peer that has gone is no one to answer.
-  void refuse(beast::error_code error) {
-    if (error == beast::http::error::header_limit)
-      return send({.status = 431, .body = "The request's head is larger than 16 KiB.\n"}, false,
-                  false, {});
-    if (error == beast::http::error::body_limit) {
-      return send({.status = 413,
-                   .body = "The body is larger than " +
-                           std::to_string(shared_->options.body_octets_max) + " octets.\n"},
-                  false, false, {});
-    }
-    const bool malformed =
-        error.category() ==
-            beast::http::make_error_code(beast::http::error::bad_method).category() &&
-        error != beast::http::error::end_of_stream && error != beast::http::error::partial_message;
-    if (malformed)
-      return send(
-          {.status = 400, .body = "The request is not HTTP/1.1: " + error.message() + ".\n"}, false,
-          false, {});
-    finish();
-  }
-
-  void handle() {
-    const beast::http::request<beast::http::string_body>& message = parser_->get();
-    const bool keep = message.keep_alive() && !shared_->stopping;
-    Request request;
-    request.method = std::string(message.method_string());
-    std::optional<Target> target = parse_target({message.target().data(), message.target().size()});
-    if (!target)
-      return send({.status = 400, .body = "The request's target is no path of RFC 9112 3.2.\n"},
-                  keep, false, {});
-    request.path = std::move(target->path);
-    request.query = std::move(target->query);
-    for (const auto& field : message)
-      request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
-    const std::string* const given = request.header(kTraceHeader);
-    const Result<TraceId> trace =
-        given ? TraceId::parse(*given) : Result<TraceId>(shared_->world.new_trace());
-    request.trace = trace.ok() ? *trace : shared_->world.new_trace();
-    request.body = std::move(parser_->get().body());
-    request.client_certificate = client_certificate_;
-    request.peer = peer_;
-    send(answer(*shared_, request), keep, request.method == "HEAD", request.trace.text());
-  }
-
-  void send(Response response, bool keep, bool head_only, const std::string& trace) {
-    head_ = head_of(*shared_, response, keep, trace);
-    body_ = head_only || !carries_body(response.status) ? std::string() : std::move(response.body);
-    beast::get_lowest_layer(stream_).expires_after(shared_->options.idle);
-    const std::array<asio::const_buffer, 2> parts{asio::buffer(head_), asio::buffer(body_)};
-    asio::async_write(
-        stream_, parts,
-        [self = this->shared_from_this(), keep](beast::error_code error, std::size_t) {
-          if (error) return;
-          if (keep)
-            self->read_head();
-          else
-            self->finish();
-        });
-  }
-
-  void finish() {
-    if constexpr (std::is_same_v<Stream, TlsStream>) {
-      beast::get_lowest_layer(stream_).expires_after(std::chrono::seconds(2));
-      stream_.async_shutdown([self = this->shared_from_this()](beast::error_code) {
-        beast::get_lowest_layer(self->stream_).close();
-      });
-    } else {
-      beast::error_code ignored;
-      stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    }
-  }
-
-  Stream stream_;
-  const std::shared_ptr<Shared> shared_;
-  beast::flat_buffer buffer_;
-  std::optional<Parser> parser_;
-  Bytes client_certificate_;
-  std::string peer_;
-  std::string head_, body_;
-  bool idle_ = false;
-};
+using SessionPointer = std::shared_ptr<Session>;
 
 }  // namespace
 
 struct Server::State {
   State(const World& world, ServerOptions options, Handler handler)
-      : shared(new Shared{world, std::move(options), std::move(handler), 0, false}),
-        io(static_cast<int>(shared->options.threads)),
-        acceptor(asio::make_strand(io)) {}
+      : shared{world, std::move(options), std::move(handler), 0, false},
+        // One of eight stays free for those who come new.
+        lingering_max(std::max(1u, shared.options.threads) - 1 - shared.options.threads / 8),
+        acceptor(io) {}
 
   void listen() {
     try {
-      if (shared->options.tls) {
-        tls.emplace(tls_context(asio::ssl::context::tls_server, *shared->options.tls));
+      if (shared.options.tls) {
+        tls.emplace(tls_context(asio::ssl::context::tls_server, *shared.options.tls));
         SSL_CTX_set_session_id_context(tls->native_handle(),
                                        reinterpret_cast<const unsigned char*>("wattseal"), 8);
       }
-      const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(shared->options.address),
-                                             shared->options.port);
+      const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(shared.options.address),
+                                             shared.options.port);
       acceptor.open(endpoint.protocol());
       acceptor.set_option(asio::socket_base::reuse_address(true));
       acceptor.bind(endpoint);
       acceptor.listen();
     } catch (const boost::system::system_error& failure) {
-      throw Fault("cannot listen on " + shared->options.address + ":" +
-                  std::to_string(shared->options.port) + ": " + failure.code().message());
+      throw Fault("cannot listen on " + shared.options.address + ":" +
+                  std::to_string(shared.options.port) + ": " + failure.code().message());
     }
     accept();
-    for (unsigned i = 0; i < std::max(1u, shared->options.threads); ++i)
-      threads.emplace_back([this] { io.run(); });
+    for (unsigned i = 0; i < std::max(1u, shared.options.threads); ++i)
+      threads.emplace_back([this] { serve(); });
+    doorman = std::thread([this] { io.run(); });
   }
 
+  // ---- the doorman's thread
+
   void accept() {
-    acceptor.async_accept(asio::make_strand(io),
-                          [this](beast::error_code error, asio::ip::tcp::socket socket) {
-                            if (error == asio::error::operation_aborted || shared->stopping) return;
-                            if (!error) begin(std::move(socket));
-                            accept();
-                          });
+    acceptor.async_accept([this](beast::error_code error, asio::ip::tcp::socket socket) {
+      if (error == asio::error::operation_aborted || shared.stopping) return;
+      if (!error) begin(std::move(socket));
+      accept();
+    });
   }
 
   void begin(asio::ip::tcp::socket socket) {
-    beast::error_code ignored;
-    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-    if (tls)
-      start(std::make_shared<Session<TlsStream>>(
-          TlsStream(beast::tcp_stream(std::move(socket)), *tls), shared));
-    else
-      start(std::make_shared<Session<PlainStream>>(PlainStream(std::move(socket)), shared));
+    beast::error_code failed;
+    socket.set_option(asio::ip::tcp::no_delay(true), failed);
+    const asio::ip::tcp::endpoint peer = socket.remote_endpoint(failed);
+    // Those above connections_max are told; a flood of them is not.
+    if (failed || shared.open >= 2 * shared.options.connections_max + 16) return;
+    socket.non_blocking(true, failed);
+    const int descriptor = socket.release(failed);
+    if (failed) return;
+    try {
+      take_in(std::make_shared<Session>(descriptor, tls ? tls->native_handle() : nullptr,
+                                        peer.address().to_string(), shared));
+    } catch (const Fault&) {
+      ::close(descriptor);  // no memory for TLS
+    }
   }
 
-  template <typename SessionType>
-  void start(std::shared_ptr<SessionType> session) {
+  struct Parked {
+    Parked(asio::io_context& context, SessionPointer the_session)
+        : session(std::move(the_session)),
+          socket(context, session->socket()),
+          timer(context, session->deadline()) {}
+    ~Parked() { give_back(); }
+    void give_back() {  // the socket is the session's
+      if (socket.is_open()) socket.release();
+    }
+    const SessionPointer session;
+    asio::posix::stream_descriptor socket;
+    asio::steady_timer timer;
+    bool over = false;
+  };
+
+  void park(SessionPointer session, Next wait) {
+    const auto parked = std::make_shared<Parked>(io, std::move(session));
+    const auto kind = wait == Next::wait_to_read ? asio::posix::stream_descriptor::wait_read
+                                                 : asio::posix::stream_descriptor::wait_write;
+    parked->socket.async_wait(kind, [this, parked](beast::error_code error) {
+      parked->timer.cancel();
+      if (std::exchange(parked->over, true)) return;
+      parked->give_back();
+      if (error)
+        forget(parked->session);
+      else
+        hand_over(parked->session);
+    });
+    parked->timer.async_wait([this, parked](beast::error_code error) {
+      if (error || std::exchange(parked->over, true)) return;
+      parked->give_back();
+      forget(parked->session);
+    });
+  }
+
+  // ---- the threads that serve
+
+  void take_in(SessionPointer session) {
     {
       const std::lock_guard lock(mutex);
-      std::erase_if(sessions, [](const std::weak_ptr<AnySession>& one) { return one.expired(); });
-      sessions.push_back(session);
+      sessions.insert(session);
     }
-    session->start();
+    hand_over(std::move(session));
+  }
+
+  void hand_over(SessionPointer session) {
+    {
+      const std::lock_guard lock(mutex);
+      ready.push_back(std::move(session));
+      ++waiting;
+    }
+    changed.notify_one();
+  }
+
+  void serve() {
+    block_sigpipe();
+    for (;;) {
+      SessionPointer session;
+      {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [&] { return !ready.empty() || shared.stopping; });
+        if (ready.empty()) return;
+        session = std::move(ready.front());
+        ready.pop_front();
+        --waiting;
+      }
+      accompany(std::move(session));
+    }
+  }
+
+  void accompany(SessionPointer session) {
+    for (;;) {
+      const Next next = session->step();
+      if (next == Next::close) break;
+      if (lingers(*session, next)) continue;
+      if (shared.stopping || session->deadline() <= std::chrono::steady_clock::now()) break;
+      asio::post(io, [this, session, next] { park(session, next); });
+      return;
+    }
+    forget(session);
+  }
+
+  void forget(const SessionPointer& session) {
+    const std::lock_guard lock(mutex);
+    sessions.erase(session);
+  }
+
+  // Whether the connection can go on within a moment in which nobody else wants the thread.
+  bool lingers(const Session& session, Next wait) {
+    const bool spare = lingering.fetch_add(1) < lingering_max;
+    pollfd one{session.socket(), static_cast<short>(wait == Next::wait_to_read ? POLLIN : POLLOUT),
+               0};
+    bool can_go_on = false;
+    for (int i = 0; spare && !can_go_on && waiting == 0 && i < kLingerTimes; ++i)
+      can_go_on = ::poll(&one, 1, kLingerMilliseconds) > 0;
+    --lingering;
+    return can_go_on;
   }
 
   void stop() {
-    if (shared->stopping.exchange(true)) return;
-    asio::post(acceptor.get_executor(), [this] {
+    if (shared.stopping.exchange(true)) return;
+    asio::post(io, [this] {
       beast::error_code ignored;
       acceptor.close(ignored);
     });
     {
       const std::lock_guard lock(mutex);
-      for (const std::weak_ptr<AnySession>& one : sessions) {
-        if (const std::shared_ptr<AnySession> session = one.lock()) session->close_when_idle();
-      }
+      for (const SessionPointer& session : sessions) session->close_if_idle();
     }
+    changed.notify_all();
     for (std::thread& thread : threads) thread.join();
+    io.stop();
+    doorman.join();
   }
 
-  const std::shared_ptr<Shared> shared;
+  Shared shared;
+  const unsigned lingering_max;
   std::optional<asio::ssl::context> tls;
-  asio::io_context io;
+  asio::io_context io{1};
   asio::ip::tcp::acceptor acceptor;
   std::mutex mutex;
-  std::vector<std::weak_ptr<AnySession>> sessions;
+  std::condition_variable changed;
+  std::deque<SessionPointer> ready;
+  std::set<SessionPointer> sessions;
+  std::atomic<unsigned> lingering = 0, waiting = 0;  // threads; sessions in `ready`
   std::vector<std::thread> threads;
+  std::thread doorman;
 };
 
 Server::Server(const World& world, ServerOptions options, Handler handler)

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/fault.h"
+#include "smki/issuing.h"
 #include "smki/lint.h"
 #include "smki/revocation.h"
 #include "smki/work_queue.h"
@@ -19,24 +20,6 @@ constexpr int kSerialAttempts = 16;
 struct Signer {
   Authority authority;
   crypto::KeyHandle key;
-};
-
-// One row on its way to a certificate.
-struct Row {
-  std::uint32_t number = 0;
-  std::string profile_id;
-  CertificateSerial serial;
-  crypto::PublicPoint key{};
-  Bytes tbs, certificate;
-  std::optional<Refusal> refusal;  // of the linter; rows of an intent have none
-};
-
-// Authorised rows of one batch on their way to certificates together.
-struct Chunk {
-  Bytes key;  // of ca_work
-  Work work;
-  std::vector<Row> rows;                     // those that get a certificate
-  std::map<std::uint32_t, Refusal> refused;  // the others, by row
 };
 
 // What the intents table remembers of a chunk: enough to build the same octets again after a crash.
@@ -86,6 +69,7 @@ struct CertificationAuthority::State {
   std::map<std::string, Signer, std::less<>> signers;  // by profile id of the issuing authority
   std::vector<Signer> former;                          // they sign lists, no certificates
   WorkQueue queue;
+  std::mutex counts_mutex;                // issued_counts, from reading to writing
   std::mutex lists_mutex;                 // one list at a time
   std::map<Bytes, RevocationBook> books;  // by key id of the issuer
 
@@ -104,8 +88,8 @@ struct CertificationAuthority::State {
     return books.emplace(key_id, RevocationBook(store, issuer)).first->second;
   }
 
-  Result<Row> prepare(const AuthorisedRow& authorised, const CertificateSerial& serial,
-                      UtcTime not_before) const {
+  Result<IssuedRow> prepare(const AuthorisedRow& authorised, const CertificateSerial& serial,
+                            UtcTime not_before) const {
     TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(authorised.request));
     TRY_ASSIGN(Asked asked, read_request(request));
     CHECK(asked.profile->id == authorised.profile);
@@ -117,7 +101,7 @@ struct CertificationAuthority::State {
     what.subject = std::move(asked.subject);
     what.key = request.key;
     what.issuer = signers.find(asked.profile->issuer)->second.authority.identity();
-    Row row;
+    IssuedRow row;
     row.number = authorised.row;
     row.profile_id = authorised.profile;
     row.serial = serial;
@@ -129,17 +113,17 @@ struct CertificationAuthority::State {
   }
 
   // Builds the octets of every row that has a serial.
-  std::vector<Row> prepare_all(const Work& work, const Intent& intent) const {
+  std::vector<IssuedRow> prepare_all(const Work& work, const Intent& intent) const {
     std::map<std::uint32_t, CertificateSerial> serials(intent.serials.begin(),
                                                        intent.serials.end());
     std::vector<const AuthorisedRow*> wanted;
     for (const AuthorisedRow& row : work.rows) {
       if (serials.contains(row.row)) wanted.push_back(&row);
     }
-    std::vector<Row> rows(wanted.size());
+    std::vector<IssuedRow> rows(wanted.size());
     workers.parallel_for(rows.size(), 64, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) {
-        Result<Row> row = prepare(*wanted[i], serials.at(wanted[i]->row), intent.not_before);
+        Result<IssuedRow> row = prepare(*wanted[i], serials.at(wanted[i]->row), intent.not_before);
         if (!row.ok()) throw Fault("an authorised request does not parse any more");
         rows[i] = std::move(*row);
       }
@@ -169,16 +153,16 @@ struct CertificationAuthority::State {
   void intend(std::span<Chunk* const> chunks) {
     for (;;) {
       storage::Batch batch;
+      put_intents(batch, chunks);
       std::map<BatchId, Counts> counts;
-      Drawn drawn;
-      for (Chunk* const chunk : chunks) put_intent(batch, counts, drawn, *chunk);
+      for (const Chunk* const chunk : chunks) put_refusals(batch, counts, *chunk);
       put_counts(batch, counts);
       const Result<std::uint64_t> committed = store.commit(std::move(batch));
       if (committed.ok()) return;
       if (committed.refusal().rule != "csr-key-seen"_rule)
         throw Fault("another process issues from this store");
       for (Chunk* const chunk : chunks) {
-        for (const Row& row : chunk->rows) {
+        for (const IssuedRow& row : chunk->rows) {
           if (store.get(tables::keys_seen, key_seen_key(row.key)))
             chunk->refused.emplace(row.number, key_seen());
         }
@@ -186,9 +170,20 @@ struct CertificationAuthority::State {
     }
   }
 
+  void put_intents(storage::Batch& batch, std::span<Chunk* const> chunks) {
+    Drawn drawn;
+    for (Chunk* const chunk : chunks) put_intent(batch, drawn, *chunk);
+  }
+
+  void put_refusals(storage::Batch& batch, std::map<BatchId, Counts>& counts, const Chunk& chunk) {
+    const BatchId id = batch_of(chunk.key);
+    for (const auto& [row, refusal] : chunk.refused)
+      refuse_row(batch, id, row, refusal, world.now(), chunk.work.trace);
+    if (!chunk.refused.empty()) count(counts, id).refused += chunk.refused.size();
+  }
+
   // One chunk's part of that commit.
-  void put_intent(storage::Batch& batch, std::map<BatchId, Counts>& counts, Drawn& drawn,
-                  Chunk& chunk) {
+  void put_intent(storage::Batch& batch, Drawn& drawn, Chunk& chunk) {
     Intent intent;
     for (bool clean = false; !clean;) {
       intent = {world.now(), {}};
@@ -198,7 +193,7 @@ struct CertificationAuthority::State {
       }
       chunk.rows = prepare_all(chunk.work, intent);
       clean = true;
-      for (const Row& row : chunk.rows) {
+      for (const IssuedRow& row : chunk.rows) {
         if (row.refusal)
           clean = !chunk.refused.emplace(row.number, *row.refusal).second && clean;
         else if (drawn.keys.contains(key_seen_key(row.key)))
@@ -208,7 +203,7 @@ struct CertificationAuthority::State {
     batch.require_absent(tables::intents, chunk.key,
                          Refusal{"ca-race"_rule, "another process works on these rows"});
     batch.put(tables::intents, chunk.key, intent.record());
-    for (const Row& row : chunk.rows) {
+    for (const IssuedRow& row : chunk.rows) {
       const Bytes seen = key_seen_key(row.key);
       drawn.keys.insert(seen);
       batch.require_absent(tables::keys_seen, seen, key_seen());
@@ -222,9 +217,6 @@ struct CertificationAuthority::State {
                        .number(FactField::row, row.number)
                        .bytes());
     }
-    for (const auto& [row, refusal] : chunk.refused)
-      refuse_row(batch, batch_of(chunk.key), row, refusal, world.now(), chunk.work.trace);
-    if (!chunk.refused.empty()) count(counts, batch_of(chunk.key)).refused += chunk.refused.size();
   }
 
   static Refusal key_seen() {
@@ -242,17 +234,17 @@ struct CertificationAuthority::State {
       batch.put(tables::batches, part_key(id, kIssued), one.record());
   }
 
-  void sign_all(std::span<Row* const> rows) const {
-    const std::size_t grain = rows.size() < 128 ? 8 : 32;
+  void sign_all(std::span<IssuedRow* const> rows) const {
+    const std::size_t grain = rows.size() < 128 ? 64 : 32;
     workers.parallel_for(rows.size(), grain, [&](std::size_t begin, std::size_t end) {
-      std::map<const Signer*, std::vector<Row*>> by_signer;
-      for (Row* const row : rows.subspan(begin, end - begin)) {
+      std::map<const Signer*, std::vector<IssuedRow*>> by_signer;
+      for (IssuedRow* const row : rows.subspan(begin, end - begin)) {
         by_signer[&signers.find(find_certificate_profile(row->profile_id)->issuer)->second]
             .push_back(row);
       }
       for (const auto& [signer, signed_rows] : by_signer) {
         std::vector<crypto::Digest> digests;
-        for (const Row* row : signed_rows) digests.push_back(crypto::sha256(row->tbs));
+        for (const IssuedRow* row : signed_rows) digests.push_back(crypto::sha256(row->tbs));
         const std::vector<crypto::Signature> signatures = signer->key->sign_many(digests);
         for (std::size_t i = 0; i < signed_rows.size(); ++i)
           signed_rows[i]->certificate =
@@ -262,10 +254,10 @@ struct CertificationAuthority::State {
   }
 
   // How many certificates each authority has issued decides when it retires.
-  void count_issued(storage::Batch& batch, const std::vector<Chunk>& chunks) const {
+  void count_issued(storage::Batch& batch, std::span<Chunk* const> chunks) const {
     std::map<Bytes, std::uint64_t> more;
-    for (const Chunk& chunk : chunks) {
-      for (const Row& row : chunk.rows) {
+    for (const Chunk* const chunk : chunks) {
+      for (const IssuedRow& row : chunk->rows) {
         const std::string_view issuer = find_certificate_profile(row.profile_id)->issuer;
         ++more[signers.find(issuer)->second.authority.certificate.subject_key_id.value()];
       }
@@ -275,16 +267,18 @@ struct CertificationAuthority::State {
                 encode_count(read_count(store, tables::issued_counts, key_id) + count));
   }
 
-  void record(const std::vector<Chunk>& chunks) {
+  // Returns the journal sequence of the last issue fact, 0 when there is none.
+  std::uint64_t record(std::span<Chunk* const> chunks) {
     storage::Batch batch;
     std::map<BatchId, Counts> counts;
     const UtcTime now = world.now();
-    for (const Chunk& chunk : chunks) {
+    for (const Chunk* const one : chunks) {
+      const Chunk& chunk = *one;
       const BatchId id = batch_of(chunk.key);
       batch.erase(tables::ca_work, chunk.key);
       batch.erase(tables::intents, chunk.key);
       count(counts, id).issued += chunk.rows.size();
-      for (const Row& row : chunk.rows) {
+      for (const IssuedRow& row : chunk.rows) {
         batch.put(tables::batch_rows, row_key(id, row.number), encode_issued(row.serial));
         batch.append(FactWriter(FactKind::certificate_issued, now, chunk.work.trace)
                          .serial(row.serial)
@@ -296,8 +290,21 @@ struct CertificationAuthority::State {
       }
     }
     put_counts(batch, counts);
+    const std::uint64_t facts = batch.facts().size();
+    const std::lock_guard lock(counts_mutex);
     count_issued(batch, chunks);
-    if (!store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+    const Result<std::uint64_t> first = store.commit(std::move(batch));
+    if (!first.ok()) UNREACHABLE();  // it has no precondition
+    return facts == 0 ? 0 : *first + facts - 1;
+  }
+
+  std::uint64_t sign_and_record(std::span<Chunk* const> chunks) {
+    std::vector<IssuedRow*> rows;
+    for (Chunk* const chunk : chunks) {
+      for (IssuedRow& row : chunk->rows) rows.push_back(&row);
+    }
+    sign_all(rows);
+    return record(chunks);
   }
 };
 
@@ -325,7 +332,7 @@ Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(
     return Refusal{"ceremony-live-key-store"_rule,
                    "the key store is of kind " + std::string(keys.kind())};
   std::unique_ptr<State> state(
-      new State{world, store, workers, environment, {}, {}, WorkQueue(store), {}, {}});
+      new State{world, store, workers, environment, {}, {}, WorkQueue(store), {}, {}, {}});
   for (const CertificateProfile& profile : certificate_profiles()) {
     if (!profile.is_ca() || profile.issuer == profile.id) continue;
     std::optional<Authority> authority = find_authority(store, profile.id);
@@ -349,23 +356,29 @@ std::size_t CertificationAuthority::issue() {
   for (auto& [key, work] : state_->queue.next(limit("issue_chunk_rows")))
     chunks.push_back({std::move(key), std::move(work), {}, {}});
   if (chunks.empty()) return 0;
-  std::vector<Chunk*> fresh;
+  std::vector<Chunk*> all, fresh;
+  std::size_t done = 0;
   for (Chunk& chunk : chunks) {
+    all.push_back(&chunk);
+    done += chunk.work.rows.size();
     if (const std::optional<Bytes> unfinished = state_->store.get(tables::intents, chunk.key))
       chunk.rows = state_->prepare_all(chunk.work, Intent::read(*unfinished));
     else
       fresh.push_back(&chunk);
   }
   if (!fresh.empty()) state_->intend(fresh);
-  std::vector<Row*> rows;
-  std::size_t done = 0;
-  for (Chunk& chunk : chunks) {
-    for (Row& row : chunk.rows) rows.push_back(&row);
-    done += chunk.work.rows.size();
-  }
-  state_->sign_all(rows);
-  state_->record(chunks);
+  state_->sign_and_record(all);
   return done;
+}
+
+void CertificationAuthority::intend(storage::Batch& batch, std::span<Chunk* const> chunks) {
+  state_->put_intents(batch, chunks);
+}
+std::uint64_t CertificationAuthority::finish(std::span<Chunk* const> chunks) {
+  return state_->sign_and_record(chunks);
+}
+void CertificationAuthority::take_over(const std::vector<Bytes>& work_keys) {
+  state_->queue.add(work_keys);
 }
 
 namespace {

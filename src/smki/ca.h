@@ -3,16 +3,20 @@
 // those octets, certificate durable, then the repository publishes. A crash between any two steps
 // loses nothing and issues nothing twice: an intent found at start is signed again over the same
 // octets. Listens to nothing; takes work from the store. Sources: Appendices A, B;
-// spec/smki.md 1.10-1.12. Threads: one thread calls issue(), the lists from any.
+// spec/smki.md 1.10-1.12. Threads: one thread calls issue(), everything else from any.
 // Rules: ca-not-established, ca-environment, ca-key-mismatch, ca-authority-revoked,
 // ceremony-live-key-store.
 #pragma once
+#include <span>
+
 #include "base/parallel.h"
 #include "base/world.h"
 #include "smki/profiles.h"
 #include "storage/store.h"
 
 namespace wattseal::smki {
+
+struct Chunk;
 
 class CertificationAuthority {
  public:
@@ -27,6 +31,14 @@ class CertificationAuthority {
   // Issues one chunk of a batch, or single requests of many subscribers together (at most limit
   // issue_chunk_rows). Returns how many rows got their result; 0 when nothing waits.
   std::size_t issue();
+
+  // The same for single requests that do not wait (express.h): adds the intents to a commit that
+  // hands the work over, refusing rows in `refused` of their chunk, which then need an answer.
+  void intend(storage::Batch& batch, std::span<Chunk* const> chunks);
+  // Signs what was intended and makes it durable; returns the journal sequence of the last issue
+  // fact. After a Fault the keys of ca_work go to take_over(): issue() finishes what is stored.
+  std::uint64_t finish(std::span<Chunk* const> chunks);
+  void take_over(const std::vector<Bytes>& work_keys);
 
   // Revokes everything that the registration authority authorised (office.h, revoke-certificate)
   // with one new list an issuer, signed and published in the same commit. Returns how many.

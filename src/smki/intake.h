@@ -24,6 +24,15 @@ struct OpenBatch {
 
 Bytes open_batch_key(BatchId id);
 
+// Every row of the batch has its answer.
+struct Answered {
+  std::uint32_t refused = 0, held = 0;
+  UtcTime now;
+  std::int64_t milliseconds = 0;
+  TraceId trace;
+};
+void put_answered(storage::Batch& batch, const OpenBatch& open, const Answered& answered);
+
 class Intake {
  public:
   Intake(const World& world, const storage::Reader& store, IntakeLimits limits)

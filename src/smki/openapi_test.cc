@@ -17,9 +17,8 @@ using nlohmann::json;
 struct Routes {
   test::Rig rig;
   Uploads uploads{rig.world, *rig.store};
-  SubscriberService service{
-      rig.world,  rig.authority, rig.repository, rig.office,
-      *rig.store, uploads,       [] {},          [](BatchId) { return true; }};
+  SubscriberService service{rig.world,  rig.authority, rig.repository, rig.office,
+                            *rig.store, uploads,       [] {},          rig.express};
   OfficeService office{rig.world, rig.office, rig.authority, *rig.store, [] {}};
   http::Router router;
   Routes() {

@@ -3,14 +3,15 @@
 #include <map>
 
 #include "base/fault.h"
-#include "smki/intake.h"
-#include "smki/office_records.h"
+#include "smki/deciding.h"
 #include "smki/service_hours.h"
 
 namespace wattseal::smki {
 namespace {
 
 constexpr char kIssued = 'i', kPublished = 'p';
+
+}  // namespace
 
 Status check_officer(const storage::Reader& reader, const Party& party, PersonId id, UtcTime now) {
   if (!party.dual_control) return {};
@@ -22,8 +23,6 @@ Status check_officer(const storage::Reader& reader, const Party& party, PersonId
       "person " + std::to_string(id) + " is no officer of " + party.id.text() + " who may act now",
       "person"};
 }
-
-}  // namespace
 
 std::string_view text(RowState state) {
   constexpr std::string_view kTexts[] = {"waiting", "authorised", "refused",
@@ -93,18 +92,6 @@ crypto::Digest digest_of(const std::vector<Bytes>& requests) {
   return crypto::sha256(digests);
 }
 
-// A submission on its way to the store.
-struct NewBatch {
-  const Submission& submission;
-  std::map<std::uint32_t, Refusal> refused;
-  crypto::Digest digest;
-  BatchId id = 0;
-  UtcTime now;
-  std::int64_t milliseconds = 0;
-  UtcTime due;
-  std::uint32_t rows() const { return static_cast<std::uint32_t>(submission.requests.size()); }
-};
-
 void put_rows(storage::Batch& batch, const NewBatch& made) {
   for (std::uint32_t row = 0; row < made.rows(); ++row) {
     if (!made.refused.contains(row))
@@ -112,13 +99,26 @@ void put_rows(storage::Batch& batch, const NewBatch& made) {
   }
 }
 
+}  // namespace
+
+Bytes submission_key(const Submission& submission) {
+  Bytes key = to_bytes(submission.subscriber.octets());
+  append(key, digest_of(submission.requests));
+  return key;
+}
+
 void put_batch(storage::Batch& batch, const NewBatch& made) {
   const Submission& submission = made.submission;
+  const Refusal lost_race{"ra-submission-race"_rule, "the same submission came twice"};
+  batch.require_absent(tables::batches, part_key(made.id, kDecisions), lost_race);
+  batch.require_absent(tables::submissions, made.key, lost_race);
+  batch.put(tables::submissions, made.key, encode_count(made.id));
   Decisions decisions;
   decisions.subscriber = submission.subscriber;
   decisions.trace = submission.trace;
   decisions.rows = made.rows();
-  decisions.decided = decisions.refused = static_cast<std::uint32_t>(made.refused.size());
+  decisions.decided = made.decided;
+  decisions.refused = static_cast<std::uint32_t>(made.refused.size());
   decisions.person = submission.person;
   decisions.address = submission.address;
   decisions.received_milliseconds = made.milliseconds;
@@ -131,7 +131,7 @@ void put_batch(storage::Batch& batch, const NewBatch& made) {
           .number(FactField::batch, made.id)
           .eui(FactField::subscriber, submission.subscriber)
           .number(FactField::count, made.rows())
-          .octets(FactField::batch_digest, made.digest)
+          .octets(FactField::batch_digest, BytesView(made.key).subspan(Eui64().octets().size()))
           .number(FactField::person, submission.person)
           .text(FactField::address, submission.address)
           .number(FactField::at_milliseconds, static_cast<std::uint64_t>(made.milliseconds))
@@ -140,8 +140,6 @@ void put_batch(storage::Batch& batch, const NewBatch& made) {
   for (const auto& [row, refusal] : made.refused)
     refuse_row(batch, made.id, row, refusal, made.now, submission.trace);
 }
-
-}  // namespace
 
 Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
   TRY_ASSIGN(const Party subscriber, party(submission.subscriber));
@@ -153,13 +151,12 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
                    std::to_string(submission.requests.size()) + " requests in one submission"};
   }
   TRY(intake_->count_submission(submission.subscriber));
-  NewBatch made{submission, refused_rows(submission), digest_of(submission.requests), 0, {}, 0, {}};
-  Bytes submission_key = to_bytes(submission.subscriber.octets());
-  append(submission_key, made.digest);
+  NewBatch made{submission, refused_rows(submission), submission_key(submission), 0, {}, 0, {}, 0};
+  made.decided = static_cast<std::uint32_t>(made.refused.size());
 
   std::optional<Intake::Room> room;
   for (;;) {
-    if (const std::optional<Bytes> earlier = store_.get(tables::submissions, submission_key)) {
+    if (const std::optional<Bytes> earlier = store_.get(tables::submissions, made.key)) {
       const BatchId id = RecordReader(*earlier).number();
       // Where the store failed after it had it, nobody has told the intake yet.
       if (const std::optional<Bytes> open = store_.get(tables::open_batches, open_batch_key(id)))
@@ -175,10 +172,6 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
     made.milliseconds = world_.clock.now_milliseconds();
     made.due = Calendar::read(store_, made.now).due(made.now, made.rows());
     storage::Batch batch;
-    const Refusal lost_race{"ra-submission-race"_rule, "the same submission came twice"};
-    batch.require_absent(tables::batches, part_key(made.id, kDecisions), lost_race);
-    batch.require_absent(tables::submissions, submission_key, lost_race);
-    batch.put(tables::submissions, submission_key, encode_count(made.id));
     put_rows(batch, made);
     put_batch(batch, made);
     if (!store_.commit(std::move(batch)).ok()) continue;

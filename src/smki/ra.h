@@ -6,6 +6,7 @@
 // party, status and results from any thread; one thread calls decide().
 #pragma once
 #include <memory>
+#include <span>
 
 #include "base/parallel.h"
 #include "base/world.h"
@@ -84,6 +85,7 @@ struct QuotaUse {
 };
 
 class Intake;
+struct Admission;
 
 class RegistrationAuthority {
  public:
@@ -108,6 +110,12 @@ class RegistrationAuthority {
   std::size_t decide(std::size_t rows_max);
   // Journals batch_completed for every batch whose rows all have an answer. Returns how many.
   std::size_t note_answered();
+  // Single requests that need neither people nor a turn (express.h), judged before they are stored:
+  // says of each whether it is authorised, refused, turned away (as submit() would) or ordinary,
+  // for submit(). Stores nothing; keep() adds one that is authorised or refused to a commit, with
+  // its facts. Any thread.
+  void admit(std::span<Admission* const> all);
+  void keep(storage::Batch& batch, const Admission& one);
   // Refuses the held rows whose approval lapsed. Returns how many.
   std::size_t lapse_held();
 

@@ -3,8 +3,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "smki/intake.h"
-#include "smki/office_records.h"
+#include "smki/deciding.h"
 #include "smki/service_hours.h"
 
 namespace wattseal::smki {
@@ -33,14 +32,6 @@ Status check_eligible(const Party& party, const Asked& asked) {
   return {};
 }
 
-struct Decision {
-  std::uint32_t row = 0;
-  std::optional<Refusal> refusal;
-  Asked asked;
-  Bytes key;                 // of keys_seen
-  crypto::Claim possession;  // still to be verified
-};
-
 // Whether the subscriber is authorised under the policy of this hierarchy.
 Status check_subscriber(const Party& party, const CertificateProfile& profile) {
   const bool device = profile.hierarchy == "device";
@@ -50,8 +41,8 @@ Status check_subscriber(const Party& party, const CertificateProfile& profile) {
                      std::string(profile.hierarchy) + " certificates"};
 }
 
-// Everything that one request can be judged by on its own, but for the proof of possession, which
-// costs more than all the rest together and is verified for many at once.
+}  // namespace
+
 Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader) {
   TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(der));
   Decision decision;
@@ -66,6 +57,41 @@ Result<Decision> judge(BytesView der, const Party& party, const storage::Reader&
   decision.possession = x509::possession_claim(request);
   return decision;
 }
+
+void check_possession(std::span<Decision* const> judged) {
+  std::vector<Decision*> open;
+  std::vector<crypto::Claim> claims;
+  for (Decision* const decision : judged) {
+    if (decision->refusal) continue;
+    open.push_back(decision);
+    claims.push_back(decision->possession);
+  }
+  const std::vector<char> proven = crypto::verify_many(claims);
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    if (!proven[i])
+      open[i]->refusal =
+          Refusal{"csr-possession"_rule, "the signature does not verify under the requested key",
+                  "signature"};
+  }
+}
+
+bool needs_approval(const Party& party, const Asked& asked) {
+  return party.dual_control && asked.profile->hierarchy == "organisation";
+}
+
+void hand_over(storage::Batch& batch, const WorkKey& key, const std::vector<AuthorisedRow>& rows,
+               TraceId trace, UtcTime now) {
+  const Bytes work = encode_work(rows, trace);
+  batch.put(tables::ca_work, key.octets(), work);
+  batch.append(FactWriter(FactKind::row_authorised, now, trace)
+                   .number(FactField::batch, key.batch)
+                   .number(FactField::row, key.first_row)
+                   .number(FactField::count, rows.size())
+                   .octets(FactField::batch_digest, crypto::sha256(work))
+                   .bytes());
+}
+
+namespace {
 
 // Rows of one batch on their way to a decision.
 struct Waiting {
@@ -124,23 +150,6 @@ Waiting read_waiting(const storage::Reader& reader, const Intake::Item& item,
   return waiting;
 }
 
-void check_possession(std::span<Decision* const> judged) {
-  std::vector<Decision*> open;
-  std::vector<crypto::Claim> claims;
-  for (Decision* const decision : judged) {
-    if (decision->refusal) continue;
-    open.push_back(decision);
-    claims.push_back(decision->possession);
-  }
-  const std::vector<char> proven = crypto::verify_many(claims);
-  for (std::size_t i = 0; i < open.size(); ++i) {
-    if (!proven[i])
-      open[i]->refusal =
-          Refusal{"csr-possession"_rule, "the signature does not verify under the requested key",
-                  "signature"};
-  }
-}
-
 void judge_all(Workers& workers, std::vector<Waiting>& all, const storage::Reader& reader) {
   std::vector<std::pair<Waiting*, std::size_t>> rows;
   for (Waiting& waiting : all) {
@@ -190,27 +199,13 @@ void settle_rows(Round& round, Waiting& waiting) {
     }
     AuthorisedRow row{decision.row, std::string(decision.asked.profile->id),
                       std::move(waiting.rows[i].second)};
-    if (waiting.subscriber.dual_control && decision.asked.profile->hierarchy == "organisation")
+    if (needs_approval(waiting.subscriber, decision.asked))
       hold(round.batch, round.acts, waiting.id, decision.asked, std::move(row), decisions,
            round.now);
     else
       waiting.authorised.push_back(std::move(row));
   }
   decisions.decided += static_cast<std::uint32_t>(waiting.judged.size());
-}
-
-// Hands the authorised rows to the certification authority.
-void hand_over(Round& round, const Waiting& waiting, Lane lane) {
-  const std::uint32_t first = waiting.authorised.front().row;
-  const Bytes work = encode_work(waiting.authorised, waiting.decisions.trace);
-  const WorkKey key{round.orders.draw(), lane, waiting.decisions.subscriber, waiting.id, first};
-  round.batch.put(tables::ca_work, key.octets(), work);
-  round.batch.append(FactWriter(FactKind::row_authorised, round.now, waiting.decisions.trace)
-                         .number(FactField::batch, waiting.id)
-                         .number(FactField::row, first)
-                         .number(FactField::count, waiting.authorised.size())
-                         .octets(FactField::batch_digest, crypto::sha256(work))
-                         .bytes());
 }
 
 }  // namespace
@@ -240,8 +235,13 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
         tables::batches, key, waiting.record,
         Refusal{"ra-decision-race"_rule, "another process decided these rows"});
     round.batch.put(tables::batches, key, waiting.decisions.record());
-    const Lane lane = waiting.decisions.rows == 1 ? Lane::single : Lane::batched;
-    if (!waiting.authorised.empty()) hand_over(round, waiting, lane);
+    if (!waiting.authorised.empty()) {
+      const Lane lane = waiting.decisions.rows == 1 ? Lane::single : Lane::batched;
+      hand_over(round.batch,
+                {round.orders.draw(), lane, waiting.decisions.subscriber, waiting.id,
+                 waiting.authorised.front().row},
+                waiting.authorised, waiting.decisions.trace, now);
+    }
     decided += waiting.judged.size();
   }
   round.acts.put(round.batch);
@@ -265,26 +265,17 @@ std::size_t RegistrationAuthority::note_answered() {
   const UtcTime now = world_.now();
   const std::int64_t milliseconds = world_.clock.now_milliseconds();
   for (const OpenBatch& open : intake_->decided()) {
-    const Result<BatchStatus> found = status(open.id);
-    CHECK(found.ok());
-    if (!found->settled()) continue;
+    const bool noted = store_.get(tables::batches, part_key(open.id, kAnswered)).has_value();
+    const BatchStatus found = noted ? BatchStatus() : status(open.id).value();
+    if (!noted && !found.settled()) continue;
     answered.push_back(open.id);
-    if (store_.get(tables::batches, part_key(open.id, kAnswered))) continue;  // found again
-    batch.erase(tables::open_batches, open_batch_key(open.id));
-    batch.put(tables::batches, part_key(open.id, kAnswered),
-              encode_count(static_cast<std::uint64_t>(milliseconds)));
-    batch.append(FactWriter(FactKind::batch_completed, now, world_.new_trace())
-                     .number(FactField::batch, open.id)
-                     .eui(FactField::subscriber, open.subscriber)
-                     .number(FactField::count, open.rows)
-                     .number(FactField::refused, found->refused)
-                     .number(FactField::held, found->held)
-                     .number(FactField::at_milliseconds, static_cast<std::uint64_t>(milliseconds))
-                     .bytes());
+    if (!noted)
+      put_answered(batch, open, {found.refused, found.held, now, milliseconds, world_.new_trace()});
   }
   if (answered.empty()) return 0;
   if (!batch.empty() && !store_.commit(std::move(batch)).ok()) UNREACHABLE();  // no precondition
   for (const BatchId id : answered) intake_->answered(id);
   return answered.size();
 }
+
 }  // namespace wattseal::smki

@@ -132,33 +132,25 @@ http::Response single(const SubscriberService& service, const http::Request& req
   if (!caller.ok()) return refuse(caller.refusal(), request.trace);
   Result<BatchFile> file = read_single(request);
   if (!file.ok()) return refuse(file.refusal(), request.trace);
-  const Result<BatchId> batch =
-      service.authority.submit(to_submission(*caller, std::move(*file), request.trace));
-  if (!batch.ok())
-    return refuse_submission(service, *caller->subscriber, batch.refusal(), request.trace);
-  service.wake();
-  const UtcTime now = service.world.now();
-  const bool paused = Calendar::read(service.store, now).maintenance_at(now) != nullptr;
-  if (paused || !service.wait(*batch)) {
-    json waiting = receipt(service, *batch);
+  const Result<SingleAnswer> answer =
+      service.express.request(to_submission(*caller, std::move(*file), request.trace));
+  if (!answer.ok())
+    return refuse_submission(service, *caller->subscriber, answer.refusal(), request.trace);
+  if (answer->state == RowState::held)
+    return json_answer(202, {{"batch", answer->batch}, {"state", "held"}, {"act", answer->act}});
+  if (answer->state == RowState::refused) {
+    const RuleRow* row = find_rule(answer->rule);
+    return json_answer(row ? row->http_status : 400,
+                       refusal_body(answer->rule, answer->detail, "", request.trace));
+  }
+  if (answer->state != RowState::published) {
+    json waiting = receipt(service, answer->batch);
     waiting["state"] = "waiting";
     return json_answer(202, waiting);
   }
-  const std::vector<RowResult> results = service.authority.results(*batch, 0, 1);
-  CHECK(results.size() == 1);
-  if (results[0].state == RowState::held)
-    return json_answer(202, {{"batch", *batch}, {"state", "held"}, {"act", results[0].act}});
-  if (results[0].state == RowState::refused) {
-    const RuleRow* row = find_rule(results[0].rule);
-    return json_answer(row ? row->http_status : 400,
-                       refusal_body(results[0].rule, results[0].detail, "", request.trace));
-  }
-  const Result<PublishedCertificate> published =
-      service.repository.by_serial(results[0].serial.value());
-  if (!published.ok()) return refuse(published.refusal(), request.trace);
-  return json_answer(200, {{"batch", *batch},
-                           {"serial", published->serial.hex()},
-                           {"certificate", to_base64(published->der)}});
+  return json_answer(200, {{"batch", answer->batch},
+                           {"serial", answer->serial.hex()},
+                           {"certificate", to_base64(answer->certificate)}});
 }
 
 http::Response batched(const SubscriberService& service, const http::Request& request) {

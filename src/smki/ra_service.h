@@ -23,6 +23,7 @@
 #include <mutex>
 
 #include "http/http.h"
+#include "smki/express.h"
 #include "smki/office_service.h"
 #include "smki/repository.h"
 #include "smki/uploads.h"
@@ -38,8 +39,7 @@ struct SubscriberService {
   Uploads& uploads;
   // Called after a submission so that deciding and issuing start at once.
   std::function<void()> wake;
-  // Waits until the batch is settled or the time is over; returns whether it is.
-  std::function<bool(BatchId)> wait;
+  ExpressLane& express;  // single requests
   mutable std::mutex large = {};  // one whole file in memory at a time
 };
 // `service` outlives the router.

@@ -18,17 +18,7 @@ using test::Rig;
 struct ServiceRig : Rig {
   http::Router router;
   Uploads uploads{world, *store};
-  SubscriberService service{world,
-                            authority,
-                            repository,
-                            office,
-                            *store,
-                            uploads,
-                            [] {},
-                            [this](BatchId) {
-                              settle();
-                              return true;
-                            }};
+  SubscriberService service{world, authority, repository, office, *store, uploads, [] {}, express};
   ServiceRig() { add_subscriber_routes(router, service); }
   http::Response send(const std::string& method, const std::string& path, std::string body = "",
                       std::vector<http::Header> headers = {{"X-Subscriber", kMaker.text()}}) {
@@ -119,7 +109,7 @@ TEST(SubscriberService, AnswersAFullQueueWithUseLimitAndWhenToRetry) {
   ServiceRig rig;
   RegistrationAuthority small(rig.world, *rig.store, rig.workers, {1, 5, 5, 5});
   SubscriberService service{rig.world,  small,       rig.repository, rig.office,
-                            *rig.store, rig.uploads, [] {},          [](BatchId) { return true; }};
+                            *rig.store, rig.uploads, [] {},          rig.express};
   rig.router = {};
   add_subscriber_routes(rig.router, service);
   const auto refused = [&](std::size_t rows) {

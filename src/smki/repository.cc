@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "smki/authority.h"
 #include "smki/certificate_index.h"
+#include "smki/intake.h"
 #include "smki/log.h"
 #include "smki/records.h"
 
@@ -284,7 +285,32 @@ void Repository::catch_up_index(std::uint64_t cursor) {
   if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
 }
 
+// A single request is answered with its publication; the registration authority notes when a batch
+// has all its answers.
+void Repository::note_published(storage::Batch& batch, std::uint64_t id,
+                                const Published& published) const {
+  const Bytes key = part_key(id, kPublished);
+  batch.put(tables::batches, key,
+            encode_count(read_count(store_, tables::batches, key) + published.count));
+  const std::optional<Bytes> record = store_.get(tables::open_batches, open_batch_key(id));
+  if (!record) return;
+  const OpenBatch open = OpenBatch::read(id, *record);
+  if (open.rows == 1)
+    put_answered(batch, open,
+                 {0, 0, world_.now(), world_.clock.now_milliseconds(), published.trace});
+}
+
 std::size_t Repository::publish() {
+  const std::lock_guard lock(*publishing_);
+  return publish_next();
+}
+
+void Repository::publish_through(std::uint64_t sequence) {
+  const std::lock_guard lock(*publishing_);
+  while (scanned_ <= sequence) publish_next();
+}
+
+std::size_t Repository::publish_next() {
   const std::uint64_t cursor = read_count(store_, tables::meta, kCursor);
   while (log_head(store_).next < cursor) catch_up(cursor);
   while (read_count(store_, tables::meta, kIndexed) < cursor) catch_up_index(cursor);
@@ -292,25 +318,27 @@ std::size_t Repository::publish() {
   const std::uint64_t from = std::max(scanned_, cursor);
   std::uint64_t next = from;
   const std::vector<Found> found = issued_since(store_, from, next, log);
-  scanned_ = next;
-  if (log.added() == 0) return 0;
+  if (log.added() == 0) {
+    scanned_ = next;
+    return 0;
+  }
   storage::Batch batch;
   batch.put(tables::meta, kCursor, encode_count(next));
   batch.put(tables::meta, kIndexed, encode_count(next));
   log.put(batch, next);
-  std::map<std::uint64_t, std::uint64_t> per_batch;
+  std::map<BatchId, Published> per_batch;
   Bytes serials;
   IndexAppender fields(store_);
   for (const Found& one : found) {
     index(batch, fields, one);
     append(serials, one.certificate.serial.octets());
-    if (one.batch != 0) ++per_batch[one.batch];
+    if (one.batch == 0) continue;
+    Published& published = per_batch[one.batch];
+    ++published.count;
+    published.trace = one.trace;
   }
   fields.put(batch);
-  for (const auto& [id, more] : per_batch) {
-    const Bytes key = part_key(id, kPublished);
-    batch.put(tables::batches, key, encode_count(read_count(store_, tables::batches, key) + more));
-  }
+  for (const auto& [id, published] : per_batch) note_published(batch, id, published);
   batch.put(tables::meta, kCount, encode_count(count() + found.size()));
   if (!found.empty()) {
     batch.append(FactWriter(FactKind::certificate_published, world_.now(), found.front().trace)
@@ -319,6 +347,7 @@ std::size_t Repository::publish() {
                      .bytes());
   }
   if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+  scanned_ = next;
   return log.added();
 }
 

@@ -1,10 +1,11 @@
 // The SMKI repository: publishes what the authorities issued and answers anyone's questions about
 // it. Never issues. Publication is the last step of a certificate's life; what is found here has
 // its intent and issue facts in the journal before it. Sources: L5, L6, ¶53, ¶62-66;
-// spec/smki.md 3.5 (requests and replies that existing clients use), 3.6. Threads: one thread calls
-// publish(); everything else from any. Rules: repository-not-found, repository-query,
-// eui-malformed, …
+// spec/smki.md 3.5 (requests and replies that existing clients use), 3.6. Threads: any. Rules:
+// repository-not-found, repository-query, eui-malformed, …
 #pragma once
+#include <mutex>
+
 #include "base/world.h"
 #include "http/http.h"
 #include "smki/profiles.h"
@@ -60,6 +61,8 @@ class Repository {
   // Publishes one chunk of what the authorities issued: certificates with their indexes, and the
   // public log with revocations and lists too. Returns how many entries, 0 when none waits.
   std::size_t publish();
+  // Publishes until everything up to this journal sequence, which exists, is visible.
+  void publish_through(std::uint64_t sequence);
 
   Result<PublishedCertificate> by_serial(
       const CertificateSerial& serial) const;                       // refuses repository-not-found
@@ -82,10 +85,17 @@ class Repository {
   Result<CertificatePage> search(const CertificateQuery& query) const;
 
  private:
+  struct Published {  // of one batch, in one commit
+    std::uint64_t count = 0;
+    TraceId trace;
+  };
+  std::size_t publish_next();
+  void note_published(storage::Batch& batch, std::uint64_t id, const Published& published) const;
   void catch_up(std::uint64_t cursor);
   void catch_up_index(std::uint64_t cursor);
   const World& world_;
   storage::Store& store_;
+  std::unique_ptr<std::mutex> publishing_ = std::make_unique<std::mutex>();  // a mirror is moved
   std::uint64_t scanned_ = 1;  // journal entries below it hold nothing left to publish
 };
 

@@ -4,6 +4,7 @@
 
 #include "smki/ca.h"
 #include "smki/ceremony.h"
+#include "smki/express.h"
 #include "smki/office.h"
 #include "smki/ra.h"
 #include "smki/repository.h"
@@ -25,6 +26,15 @@ struct Rig {
   Repository repository{world, *store};
   Office office{world, *store};
   std::unique_ptr<CertificationAuthority> ca;
+  ExpressLane express{world,
+                      *store,
+                      authority,
+                      repository,
+                      {[] {},
+                       [this](BatchId) {
+                         settle();
+                         return true;
+                       }}};
   int keys_made = 0;
 
   Rig() {

@@ -123,5 +123,10 @@ void Batch::require_value(Table table, BytesView key, BytesView value, Refusal o
   preconditions_.push_back({table.id(), to_bytes(key), to_bytes(value), std::move(otherwise)});
 }
 void Batch::append(BytesView fact) { facts_.push_back(to_bytes(fact)); }
+void Batch::add(Batch other) {
+  std::ranges::move(other.changes_, std::back_inserter(changes_));
+  std::ranges::move(other.preconditions_, std::back_inserter(preconditions_));
+  std::ranges::move(other.facts_, std::back_inserter(facts_));
+}
 
 }  // namespace wattseal::storage

@@ -45,6 +45,8 @@ class Batch {
   void require_value(Table table, BytesView key, BytesView value, Refusal otherwise);
   // Appends a fact to the journal; facts of a batch are consecutive and in order.
   void append(BytesView fact);
+  // Everything of another batch, after what is here already.
+  void add(Batch other);
   bool empty() const { return changes_.empty() && preconditions_.empty() && facts_.empty(); }
 
   struct Change {

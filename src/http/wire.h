@@ -1,0 +1,33 @@
+// A connection's octets, plain or TLS, never blocking: what cannot go on says what it waits for.
+// Private to http. Source: RFC 8446 through OpenSSL. One thread at a time. A socket that the peer
+// has closed may raise SIGPIPE in the calling thread: the server's threads block it.
+#pragma once
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <span>
+
+#include "base/bytes.h"
+
+namespace wattseal::http {
+
+enum class Next : char { go_on, wait_to_read, wait_to_write, close };
+
+class Wire {
+ public:
+  virtual ~Wire() = default;
+  // Whatever comes before the first octet of a message.
+  virtual Next handshake() = 0;
+  // go_on: `count` octets moved, at least one. close: the peer has gone, or broke the protocol.
+  virtual Next read(std::span<char> into, std::size_t& count) = 0;
+  virtual Next write(std::span<const char> from, std::size_t& count) = 0;
+  // Nothing more will be written; the peer may still send.
+  virtual void end() = 0;
+  virtual Bytes peer_certificate() const = 0;  // DER; empty without
+};
+
+// The socket is not blocking and outlives the wire.
+std::unique_ptr<Wire> plain_wire(int socket);
+std::unique_ptr<Wire> tls_wire(int socket, SSL_CTX* context);
+
+}  // namespace wattseal::http
