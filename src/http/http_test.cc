@@ -46,22 +46,39 @@ std::unique_ptr<Client> client_of(const Server& server) {
   return std::move(Client::open("http://127.0.0.1:" + std::to_string(server.port())).value());
 }
 
+// A peer that does what it likes with its connection.
+class Peer {
+ public:
+  explicit Peer(const Server& server) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server.port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  ~Peer() { ::close(socket_); }
+  Peer(const Peer&) = delete;
+  void say(const std::string& octets) const {
+    EXPECT_EQ(::send(socket_, octets.data(), octets.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(octets.size()));
+  }
+  std::string hear() const {  // everything until the server ends the connection
+    std::string answer;
+    char piece[4096];
+    for (ssize_t got; (got = ::recv(socket_, piece, sizeof piece, 0)) > 0;)
+      answer.append(piece, static_cast<std::size_t>(got));
+    return answer;
+  }
+
+ private:
+  const int socket_;
+};
+
 // What a peer that does not keep to HTTP gets back.
 std::string raw(const Server& server, const std::string& octets) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(server.port());
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  EXPECT_EQ(::send(socket, octets.data(), octets.size(), MSG_NOSIGNAL),
-            static_cast<ssize_t>(octets.size()));
-  std::string answer;
-  char piece[4096];
-  for (ssize_t got; (got = ::recv(socket, piece, sizeof piece, 0)) > 0;)
-    answer.append(piece, static_cast<std::size_t>(got));
-  ::close(socket);
-  return answer;
+  const Peer peer(server);
+  peer.say(octets);
+  return peer.hear();
 }
 
 TEST(HttpServer, AnswersOverOneKeptConnection) {
@@ -167,6 +184,57 @@ TEST(HttpServer, ClosesIdleConnectionsAndTheClientComesBack) {
   EXPECT_EQ(client->get("/hello").status, 200);
   std::this_thread::sleep_for(std::chrono::milliseconds(1300));
   EXPECT_EQ(client->get("/hello").status, 200);
+}
+
+TEST(HttpServer, SlowPeersCostNoThread) {
+  Server server(world(), {.threads = 2, .idle = std::chrono::seconds(1)}, routes());
+  std::vector<std::unique_ptr<Peer>> slow;
+  for (int i = 0; i < 50; ++i) {
+    slow.push_back(std::make_unique<Peer>(server));
+    slow.back()->say(i % 2 == 0 ? "GET /hel"
+                                : "POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc");
+  }
+  const std::unique_ptr<Client> client = client_of(server);
+  EXPECT_EQ(client->get("/hello").status, 200);
+  slow[0]->say("lo HTTP/1.1\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(slow[0]->hear().ends_with("hello you")) << "a slow request is served all the same";
+  for (std::size_t i = 1; i < slow.size(); ++i)
+    EXPECT_EQ(slow[i]->hear(), "") << "ended when its time was over";
+}
+
+TEST(HttpServer, ASlowReaderGetsItAll) {
+  const std::string large(20'000'000, 'x');
+  Server server(world(), {.threads = 2}, [&large](const Request& request) {
+    return Response{.body = request.path == "/large" ? large : "small"};
+  });
+  std::vector<std::unique_ptr<Peer>> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.push_back(std::make_unique<Peer>(server));
+    readers.back()->say("GET /large HTTP/1.1\r\nConnection: close\r\n\r\n");
+  }
+  EXPECT_EQ(client_of(server)->get("/").body, "small");
+  for (const std::unique_ptr<Peer>& reader : readers)
+    EXPECT_GT(reader->hear().size(), large.size());
+}
+
+TEST(HttpServer, APeerThatStillSendsReadsWhyItIsRefused) {
+  Server server(world(), {.body_octets_max = 1000}, routes());
+  EXPECT_TRUE(raw(server, "POST /echo HTTP/1.1\r\nContent-Length: 400000\r\n\r\n" +
+                              std::string(400'000, 'x'))
+                  .starts_with("HTTP/1.1 413 "));
+}
+
+TEST(HttpServer, AnswersRequestsThatComeTogether) {
+  Server server(world(), {}, routes());
+  const std::string answer =
+      raw(server,
+          "GET /hello?name=a HTTP/1.1\r\n\r\nPOST /echo HTTP/1.1\r\nContent-Length: 2\r\n"
+          "Expect: 100-continue\r\n\r\nhiGET /hello?name=b HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const std::size_t first = answer.find("hello a"), second = answer.find("\r\n\r\nhi"),
+                    third = answer.find("hello b");
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, third);
+  EXPECT_NE(third, std::string::npos);
 }
 
 TEST(HttpServer, ServesManyClientsAtOnce) {

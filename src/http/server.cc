@@ -115,7 +115,7 @@ struct Server::State {
     Parked(asio::io_context& context, SessionPointer the_session)
         : session(std::move(the_session)),
           socket(context, session->socket()),
-          timer(context, session->deadline()) {}
+          timer(context, session->time_left()) {}
     ~Parked() { give_back(); }
     void give_back() {  // the socket is the session's
       if (socket.is_open()) socket.release();
@@ -186,7 +186,7 @@ struct Server::State {
       const Next next = session->step();
       if (next == Next::close) break;
       if (lingers(*session, next)) continue;
-      if (shared.stopping || session->deadline() <= std::chrono::steady_clock::now()) break;
+      if (shared.stopping || session->time_left().count() <= 0) break;
       asio::post(io, [this, session, next] { park(session, next); });
       return;
     }

@@ -62,7 +62,7 @@ Session::Session(int socket, SSL_CTX* context, std::string peer, Shared& shared)
       wire_(context ? tls_wire(socket, context) : plain_wire(socket)),
       peer_(std::move(peer)) {
   ++shared_.open;
-  put_off_deadline();
+  put_off_deadline(shared_.options.idle);
 }
 
 Session::~Session() {
@@ -70,8 +70,11 @@ Session::~Session() {
   --shared_.open;
 }
 
-void Session::put_off_deadline() {
-  deadline_ = std::chrono::steady_clock::now() + shared_.options.idle;
+void Session::put_off_deadline(std::chrono::microseconds time) {
+  deadline_ = shared_.world.clock.monotonic_microseconds() + time.count();
+}
+std::chrono::microseconds Session::time_left() const {
+  return std::chrono::microseconds(deadline_ - shared_.world.clock.monotonic_microseconds());
 }
 
 void Session::close_if_idle() {
@@ -112,7 +115,7 @@ void Session::await_request() {
   parser_->body_limit(shared_.options.body_octets_max);
   parser_->eager(true);
   continued_ = false;
-  put_off_deadline();
+  put_off_deadline(shared_.options.idle);
   phase_ = Phase::head;
 }
 
@@ -136,7 +139,7 @@ Next Session::parse() {
   if (error && error != beast::http::error::need_more) return refuse(error);
   if (parser_->is_done()) return handle();
   if (phase_ == Phase::body || !parser_->is_header_done()) return Next::wait_to_read;
-  put_off_deadline();
+  put_off_deadline(shared_.options.idle);
   phase_ = Phase::body;
   if (!beast::iequals(parser_->get()[beast::http::field::expect], "100-continue"))
     return Next::wait_to_read;
@@ -196,7 +199,7 @@ Next Session::send(Response response, bool keep, bool head_only, const std::stri
   written_ = 0;
   keep_ = keep;
   continued_ = false;
-  put_off_deadline();
+  put_off_deadline(shared_.options.idle);
   phase_ = Phase::write;
   return Next::go_on;
 }
@@ -210,7 +213,7 @@ Next Session::write() {
     const Next next = wire_->write(rest, count);
     if (next != Next::go_on) return next;
     written_ += count;
-    put_off_deadline();
+    put_off_deadline(shared_.options.idle);
   }
   out_[1] = {};
   if (continued_) {
@@ -219,7 +222,7 @@ Next Session::write() {
     await_request();
   } else {
     wire_->end();
-    deadline_ = std::chrono::steady_clock::now() + kDrain;
+    put_off_deadline(kDrain);
     phase_ = Phase::drain;
   }
   return Next::go_on;
@@ -229,7 +232,7 @@ Next Session::write() {
 Next Session::drain() {
   char waste[4096];
   const ssize_t count = ::recv(socket_, waste, sizeof waste, MSG_DONTWAIT);
-  if (count > 0) return std::chrono::steady_clock::now() < deadline_ ? Next::go_on : Next::close;
+  if (count > 0) return time_left().count() > 0 ? Next::go_on : Next::close;
   return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? Next::wait_to_read : Next::close;
 }
 

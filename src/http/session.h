@@ -23,7 +23,6 @@ struct Shared {
 
 class Session {
  public:
-  using Time = std::chrono::steady_clock::time_point;
   // Owns the socket, which does not block. `context` null: plain.
   Session(int socket, SSL_CTX* context, std::string peer, Shared& shared);
   ~Session();
@@ -32,8 +31,8 @@ class Session {
   // Goes on until it has to wait, or is at its end (close).
   Next step();
   int socket() const { return socket_; }
-  // When it has waited too long.
-  Time deadline() const { return deadline_; }
+  // Until it has waited too long.
+  std::chrono::microseconds time_left() const;
   // A session that waits for its next request ends; one that is being answered ends afterwards.
   void close_if_idle();
 
@@ -50,7 +49,7 @@ class Session {
   Next send(Response response, bool keep, bool head_only, const std::string& trace);
   Next write();
   Next drain();
-  void put_off_deadline();
+  void put_off_deadline(std::chrono::microseconds time);
 
   const int socket_;
   Shared& shared_;
@@ -58,7 +57,7 @@ class Session {
   const std::string peer_;
   Bytes client_certificate_;
   std::atomic<Phase> phase_ = Phase::handshake;
-  Time deadline_;
+  std::int64_t deadline_ = 0;  // of the monotonic clock, microseconds
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   std::string out_[2];  // head, with a short body; a long body
