@@ -39,7 +39,7 @@ struct SubscriberService {
   Uploads& uploads;
   // Called after a submission so that deciding and issuing start at once.
   std::function<void()> wake;
-  ExpressLane& express;  // single requests
+  ExpressLane& express;           // single requests
   mutable std::mutex large = {};  // one whole file in memory at a time
 };
 // `service` outlives the router.
