@@ -64,7 +64,9 @@ struct Row {
   void (*run)(const Bench&, Results&);
 };
 constexpr Row kRows[] = {{"issue_batch", issue_batch},
+                         {"issue_batch_softhsm", issue_batch_softhsm},
                          {"issue_single_https", issue_single_https},
+                         {"peers", peers},
                          {"repository_lookup", repository_lookup},
                          {"repository_scale", repository_scale},
                          {"crl_million", crl_million},

@@ -38,6 +38,8 @@ struct RawLimits {
 RawLimits measure_raw_limits(const Bench& bench);
 
 void issue_batch(const Bench& bench, Results& results);
+void issue_batch_softhsm(const Bench& bench, Results& results);
+void peers(const Bench& bench, Results& results);
 void issue_single_https(const Bench& bench, Results& results);
 void repository_lookup(const Bench& bench, Results& results);
 void log_append(const Bench& bench, Results& results);

@@ -8,11 +8,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "apps/street.h"
 #include "base/fault.h"
-#include "bench/bench.h"
+#include "bench/issuing.h"
 
 namespace wattseal::bench {
 namespace {
@@ -30,10 +31,11 @@ void must_succeed(const Status& status) {
 }
 
 std::unique_ptr<apps::Platform> open_platform(const Bench& bench, const std::string& name,
-                                              std::optional<http::Tls> tls) {
+                                              std::optional<http::Tls> tls,
+                                              const std::string& key_store = "file") {
   apps::PlatformOptions options;
   options.data = bench.folder / name;
-  options.key_store = "file";
+  options.key_store = key_store;
   options.tls = std::move(tls);
   std::unique_ptr<apps::Platform> platform = must(apps::Platform::create(bench.world, options));
   must(platform->run_ceremony());
@@ -48,11 +50,29 @@ std::unique_ptr<apps::Platform> open_platform(const Bench& bench, const std::str
   return platform;
 }
 
+// Resident memory of this process in MiB: now, and the most since forget_peak().
+std::uint64_t status_mib(std::string_view name) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(name)) return std::stoull(line.substr(name.size())) / 1024;
+  }
+  throw Fault("the kernel does not say how much memory is resident");
+}
+void forget_peak() { std::ofstream("/proc/self/clear_refs") << 5; }
+
+}  // namespace
+
 std::vector<Bytes> make_requests(const Bench& bench, std::size_t premises, std::uint64_t offset) {
   Workers workers;
   apps::Street street(bench.world, workers, premises, Eui64::from_number(kFirst.number() + offset));
   return street.make_requests();
 }
+
+std::unique_ptr<http::Client> open_client(const std::string& url) {
+  return must(http::Client::open(url));
+}
+
+namespace {
 
 // OpenSSL's own signature and nothing else.
 class BareSigner {
@@ -74,8 +94,8 @@ class BareSigner {
   std::unique_ptr<EC_KEY, decltype(&EC_KEY_free)> key_;
 };
 
-// The bare loop: parse, verify, build, sign, commit; nothing else, in as many threads as there are
-// cores.
+}  // namespace
+
 double bare_loop(const Bench& bench, const std::vector<Bytes>& requests) {
   const std::unique_ptr<storage::Store> store =
       must(storage::open_rocksdb_store(bench.folder / ("bare" + std::to_string(requests.size()))));
@@ -114,6 +134,8 @@ double bare_loop(const Bench& bench, const std::vector<Bytes>& requests) {
   return static_cast<double>(requests.size()) / taken;
 }
 
+namespace {
+
 // A certificate for 127.0.0.1, made by the openssl command: what a TLS server needs is none of our
 // profiles.
 http::Tls make_tls(const Bench& bench) {
@@ -128,10 +150,15 @@ http::Tls make_tls(const Bench& bench) {
 
 }  // namespace
 
-void issue_batch(const Bench& bench, Results& results) {
-  const std::vector<Bytes> requests = make_requests(bench, 2500, 0);  // 20,000
+namespace {
+
+void issue_batch_behind(const Bench& bench, Results& results, const std::string& key_store) {
+  const std::string name = key_store == "file" ? "issue_batch" : "issue_batch_softhsm";
+  const std::vector<Bytes> requests = make_requests(bench, 6250, key_store == "file" ? 0 : 600'000);
   const double limit = bare_loop(bench, requests);
-  const std::unique_ptr<apps::Platform> platform = open_platform(bench, "issue", {});
+  forget_peak();
+  const std::uint64_t before = status_mib("VmRSS:");
+  const std::unique_ptr<apps::Platform> platform = open_platform(bench, name, {}, key_store);
   const double taken = bench.seconds([&] {
     const smki::BatchId batch =
         must(platform->registration_authority().submit({kMaker, requests, {}}));
@@ -139,11 +166,22 @@ void issue_batch(const Bench& bench, Results& results) {
     if (!platform->wait_for(batch, std::chrono::seconds(120)))
       throw Fault("the batch was not done in two minutes");
   });
-  results.push_back({"issue_batch", static_cast<double>(requests.size()) / taken, "certificates/s",
-                     limit, "bare parse-verify-build-sign-commit loop",
-                     std::to_string(requests.size()) +
-                         " requests, file keys, RocksDB, submitted to published, " +
-                         std::to_string(bench.cores) + " cores"});
+  results.push_back(
+      {name, static_cast<double>(requests.size()) / taken, "certificates/s", limit,
+       "bare parse-verify-build-sign-commit loop",
+       fmt::format("{} requests in {:.2f} s, {} keys, RocksDB, submitted to published, {} cores; "
+                   "at most {} MiB resident more than before the start",
+                   requests.size(), taken, platform->key_store_kind(), bench.cores,
+                   status_mib("VmHWM:") - std::min(before, status_mib("VmHWM:")))});
+}
+
+}  // namespace
+
+void issue_batch(const Bench& bench, Results& results) {
+  issue_batch_behind(bench, results, "file");
+}
+void issue_batch_softhsm(const Bench& bench, Results& results) {
+  issue_batch_behind(bench, results, "pkcs11");
 }
 
 void issue_single_https(const Bench& bench, Results& results) {
