@@ -251,14 +251,20 @@ TEST_F(Gas, IsSelectedByDeviceAndGeneration) {
   EXPECT_EQ(rule_of({"", "6.2.4", identity, "", {}, "GPF", "newer"}), "gbcs-template-none");
   EXPECT_EQ(rule_of({"", "6.2.4", identity, "", {}, "GSME", "unheard-of"}), "gbcs-template-none");
 
-  const std::string calendar = "UpdateDeviceConfigurationGasFlow";
+  EXPECT_EQ(rule_of({"", "3.3", "ClearEventLog", "", {}}), "accepted");
+  EXPECT_EQ(rule_of({"", "3.3", "ClearEventLog", "<ESMEEventLogType>ALCS</ESMEEventLogType>", {}}),
+            "gbcs-template-none");  // it speaks of an electricity meter
+
+  const std::string rates = "UpdateDeviceConfigurationGasFlow";
   const std::string whole =
       flow("<UncontrolledGasFlowRate>7</UncontrolledGasFlowRate>", "Locked", "Locked");
-  EXPECT_EQ(rule_of({"", "6.7", calendar, whole, {}, "GSME", "newer"}), "gbcs-template-none");
+  EXPECT_EQ(rule_of({"", "6.7", rates, whole, {}, "GSME", "newer"}), "gbcs-template-none");
   EXPECT_EQ(rule_of(billing("older", "Quarterly", "", "")), "gbcs-value-range");
 }
 
 TEST_F(Gas, RefusesWhatAFieldCannotSay) {
+  EXPECT_EQ(rule_of({"", "2.2", "TopUpDevice", "<UTRN>7395006788710517860</UTRN>", {}}),
+            "gbcs-value-range");
   const auto profile = [&](const char* from, const char* to) {
     return rule_of({"",
                     "4.8.1",
