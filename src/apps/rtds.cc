@@ -5,6 +5,7 @@
 
 #include "apps/commands.h"
 #include "apps/rtds/data_set.h"
+#include "apps/rtds/dissector.h"
 #include "gbcs/parse.h"
 #include "gbcs/security.h"
 #include "terms/terms.h"
@@ -68,7 +69,7 @@ class Comparison {
   Comparison(const RtdsDataSet& data, Eui64 broker, std::string use_case)
       : data_(data), keys_(data.folder / "keystore"), broker_(broker), only_(std::move(use_case)) {}
 
-  RtdsReport run() {
+  Result<RtdsReport> run(const DissectorOptions& dissector) {
     std::set<std::string> names;
     for (const auto* files : {&data_.requests, &data_.commands, &data_.pre_commands}) {
       for (const auto& [name, path] : *files) names.insert(name);
@@ -79,6 +80,7 @@ class Comparison {
     for (const std::string& name : names) {
       if (wanted(name)) pair(name);
     }
+    if (!dissector.program.empty()) TRY(ask(dissector));
     return std::move(report_);
   }
 
@@ -87,6 +89,30 @@ class Comparison {
   void add(const std::string& name, std::string check, Verdict verdict) {
     report_.rows.push_back({name, use_case_of(name), std::move(check), std::move(verdict.result),
                             std::move(verdict.detail)});
+  }
+
+  // What this program encodes, to be seen by another. Without a signature it has the octet that
+  // says so, which the pre-commands of the data set leave out.
+  Bytes encoded(const std::string& name, gbcs::Message message) {
+    Bytes octets = gbcs::encode(message);
+    if (message.signature_field == gbcs::SignatureField::missing)
+      message.signature_field = gbcs::SignatureField::empty;
+    emitted_names_.push_back(name);
+    emitted_.push_back(gbcs::encode(message));
+    return octets;
+  }
+
+  Status ask(const DissectorOptions& dissector) {
+    TRY_ASSIGN(const auto differences, dissect(dissector.program, dissector.capture, emitted_));
+    for (std::size_t i = 0; i < emitted_.size(); ++i) {
+      if (!differences) {
+        add(emitted_names_[i], "dissector", {"skipped", "there is no " + dissector.program});
+      } else {
+        const std::string& found = (*differences)[i];
+        add(emitted_names_[i], "dissector", found.empty() ? passed() : differs(found));
+      }
+    }
+    return {};
   }
 
   // ------------------------------------------------------------------------------------------------------------
@@ -99,7 +125,7 @@ class Comparison {
     if (!read.ok()) return add(name, "decode", refused(read.refusal()));
     const Result<json> tree = gbcs::parse_tree(*read, no_key);
     add(name, "decode",
-        tree.ok() ? compare(gbcs::encode(*read), *octets) : refused(tree.refusal()));
+        tree.ok() ? compare(encoded(name, *read), *octets) : refused(tree.refusal()));
     if (read->mac) add(name, "mac", mac(*read));
     if (read->signature_field == gbcs::SignatureField::present)
       add(name, "signature", signature(*read));
@@ -173,7 +199,8 @@ class Comparison {
                               RtdsFacts(data_, name), now);
   }
 
-  using Judge = Verdict (Comparison::*)(gateway::Transformed ours, BytesView theirs);
+  using Judge = Verdict (Comparison::*)(const std::string& name, gateway::Transformed ours,
+                                        BytesView theirs);
 
   Verdict made_once(const std::string& name, const duis::ServiceRequest& request,
                     const fs::path& file, Judge judge) {
@@ -190,7 +217,7 @@ class Comparison {
     }
     const Result<Bytes> theirs = octets_of(file);
     if (!theirs.ok()) return refused(theirs.refusal());
-    return (this->*judge)(*ours, *theirs);
+    return (this->*judge)(name, *ours, *theirs);
   }
 
   Verdict made(const std::string& name, const duis::ServiceRequest& request, const fs::path& file,
@@ -204,12 +231,12 @@ class Comparison {
   }
 
   // The pre-commands of the data set end after their payload: spec/gbcs-duis.md 1.2.
-  Verdict pre_command(gateway::Transformed ours, BytesView theirs) {
+  Verdict pre_command(const std::string& name, gateway::Transformed ours, BytesView theirs) {
     ours.message.signature_field = gbcs::SignatureField::missing;
-    return compare(gbcs::encode(ours.message), theirs);
+    return compare(encoded(name, std::move(ours.message)), theirs);
   }
 
-  Verdict command(gateway::Transformed ours, BytesView theirs) {
+  Verdict command(const std::string& name, gateway::Transformed ours, BytesView theirs) {
     const Result<gbcs::Message> wanted = gbcs::decode(theirs);
     if (!wanted.ok()) return refused(wanted.refusal());
     gbcs::Message& message = ours.message;
@@ -224,7 +251,7 @@ class Comparison {
     } else {
       message.mac = wanted->mac;
     }
-    Verdict verdict = compare(gbcs::encode(message), theirs);
+    Verdict verdict = compare(encoded(name, message), theirs);
     if (verdict.result != "pass") return verdict;
     if (!secret) return {"no-key", "between " + broker_.text() + " and " + message.target.text()};
     return critical ? signature(message) : passed();
@@ -257,6 +284,8 @@ class Comparison {
   const Eui64 broker_;
   const std::string only_;
   RtdsReport report_;
+  std::vector<std::string> emitted_names_;
+  std::vector<Bytes> emitted_;
 };
 
 }  // namespace
@@ -271,10 +300,11 @@ bool RtdsReport::differs() const {
   return std::ranges::any_of(rows, [](const RtdsRow& row) { return row.result == "differs"; });
 }
 
-Result<RtdsReport> compare_rtds(const fs::path& vectors, const std::string& use_case) {
+Result<RtdsReport> compare_rtds(const fs::path& vectors, const std::string& use_case,
+                                const DissectorOptions& dissector) {
   TRY_ASSIGN(const RtdsDataSet data, RtdsDataSet::open(vectors));
   TRY_ASSIGN(const Eui64 broker, data.broker());
-  RtdsReport report = Comparison(data, broker, use_case).run();
+  TRY_ASSIGN(RtdsReport report, Comparison(data, broker, use_case).run(dissector));
   if (!report.rows.empty()) return report;
   if (use_case.empty())
     return Refusal{"apps-vectors"_rule, data.folder.string() + " is empty", "--vectors"};

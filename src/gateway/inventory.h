@@ -19,7 +19,7 @@ struct Device {
   Eui64 hub;                // its CHF; a hub's own id for hubs
   std::string meter_point;  // meters only
   std::string model;
-  std::string variant = "single";  // single, twin, polyphase
+  std::string variant = "single";  // single, twin, polyphase; then " older" for an older generation
   UtcTime since;
   friend bool operator==(const Device&, const Device&) = default;
 };

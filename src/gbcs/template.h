@@ -89,7 +89,17 @@ class TemplateSet {
 Result<Bytes> write_payload(const Template& use_case, const TransformContext& context);
 
 // How a value is written in a request, and so when two texts say the same.
-enum class ReadForm { text, number, decimal, boolean, hex, base64, date_time, time_of_day };
+enum class ReadForm {
+  text,
+  number,
+  decimal,
+  boolean,
+  hex,
+  base64,
+  date_time,
+  date_time_span,  // first/last instant, one of those between
+  time_of_day
+};
 
 // One value that the payload carries, traced back to the request.
 struct ReadValue {

@@ -24,7 +24,7 @@ int print(const Context& context, const RtdsReport& report) {
     print_json({{"counts", report.counts()}, {"outcomes", list}});
   } else {
     for (const RtdsRow& row : report.rows) {
-      if (row.result != "pass")
+      if (row.result != "pass" && row.result != "skipped")
         fmt::print("{:<27} {:<18} {:<60} {}\n", row.result, row.check, row.name, row.detail);
     }
     for (const auto& [check, results] : report.counts()) {
@@ -40,6 +40,7 @@ int print(const Context& context, const RtdsReport& report) {
 void add_conformance(CLI::App& app, Context& context) {
   struct Given {
     std::string vectors, use_case;
+    DissectorOptions dissector;
   };
   const std::shared_ptr<Given> given = std::make_shared<Given>();
   CLI::App* const conformance =
@@ -54,18 +55,27 @@ void add_conformance(CLI::App& app, Context& context) {
       ->envname("WATTSEAL_VECTORS")
       ->required();
   rtds->add_option("--use-case", given->use_case, "Only this use case");
+  CLI::Option* const tshark = rtds->add_option(
+      "--tshark", given->dissector.program,
+      "Also ask this tshark what it reads in every message that this program encodes");
+  rtds->add_option("--capture", given->dissector.capture,
+                   "Keep those messages in this file (pcap, link type USER0)")
+      ->needs(tshark);
   rtds->footer(
       "Every message is decoded and encoded again, its MAC and signature verified; every request "
       "is\n"
       "transformed and the whole pre-command and command compared: only the octets of a signature\n"
-      "are taken over. 'unsupported' has no template, 'pair' lists what has no counterpart. Exit\n"
-      "code 1 on any difference.\n\n" +
+      "are taken over. 'unsupported' has no template, 'pair' lists what has no counterpart,\n"
+      "'skipped' counts what a tshark that is not there was not asked. Exit code 1 on any\n"
+      "difference.\n\n" +
       examples({"wattseal conformance rtds --vectors ../vectors/rtds",
                 "wattseal conformance rtds --vectors ../vectors --use-case ECS17b",
+                "wattseal conformance rtds --vectors ../vectors --tshark tshark --capture m.pcap",
                 "wattseal conformance rtds --vectors ../vectors --json | jq .counts"}));
   rtds->callback([given, &context] {
     context.chosen = [given, &context] {
-      const Result<RtdsReport> report = compare_rtds(given->vectors, given->use_case);
+      const Result<RtdsReport> report =
+          compare_rtds(given->vectors, given->use_case, given->dissector);
       return report.ok() ? print(context, *report) : refuse(context, report.refusal());
     };
   });

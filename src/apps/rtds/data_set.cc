@@ -169,7 +169,9 @@ Result<Bytes> RtdsFacts::key_agreement_certificate(Eui64 device) const {
   return Refusal{"gbcs-fact-missing"_rule, "no certificate of " + device.text()};
 }
 
+// What the notes do not say of a device is: a newer one, single.
 Result<std::string> RtdsFacts::named(std::string_view name) const {
+  if (name == "generation") return text_of(noted_, "device_generation").value_or("newer");
   if (name == "twin" || name == "polyphase")
     return std::string(text_of(noted_, "esme_variant") == name ? "true" : "false");
   if (const std::optional<std::string> value = text_of(noted_, name)) return *value;

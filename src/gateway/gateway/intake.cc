@@ -71,9 +71,14 @@ Result<Bytes> InventoryFacts::key_agreement_certificate(Eui64 device) const {
   return found->der;
 }
 
+// The inventory's variant: single, twin or polyphase, and "older" behind it for a device of the
+// older generation.
 Result<std::string> InventoryFacts::named(std::string_view name) const {
-  if (name == "twin") return std::string(device_.variant == "twin" ? "true" : "false");
-  if (name == "polyphase") return std::string(device_.variant == "polyphase" ? "true" : "false");
+  const std::string variant = device_.variant.substr(0, device_.variant.find(' '));
+  if (name == "generation")
+    return std::string(device_.variant.ends_with(" older") ? "older" : "newer");
+  if (name == "twin" || name == "polyphase")
+    return std::string(variant == name ? "true" : "false");
   return Refusal{"gbcs-fact-missing"_rule,
                  "the inventory knows nothing of '" + std::string(name) + "'"};
 }

@@ -67,10 +67,13 @@ enum class Op : Octet {
   divide,
   within,              // arguments[0], from number to bound
   seconds_since_2000,  // of a moment; `never` is written as number
+  minutes_of_day,      // of a time of day in arguments[0]
+  periods,  // how many instants, `number` seconds apart, from arguments[0] up to arguments[1]
   map,
   choose,
   negate,
-  equal,  // map: subject, then key and result in turn
+  one_of,  // arguments[0] is one of the texts that follow
+  equal,   // map: subject, then key and result in turn
   from_hex,
   from_base64,
   concatenate,
@@ -116,6 +119,7 @@ enum class NodeKind : Octet {
   protect,
   protected_object,
   component,
+  event_settings,  // of the events below path, one component for each different setting
   zcl_integer,
   zcl_string,
   zcl_raw,

@@ -155,6 +155,15 @@ bool same_instant(std::string_view read, std::string_view written) {
   return !hundredths_read || hundredths(read) == hundredths(written);
 }
 
+bool within_span(std::string_view read, std::string_view written) {
+  const std::size_t slash = read.find('/');
+  if (slash == std::string_view::npos) return false;
+  const std::optional<UtcTime> first = UtcTime::parse_iso(read.substr(0, slash));
+  const std::optional<UtcTime> last = UtcTime::parse_iso(read.substr(slash + 1));
+  const std::optional<UtcTime> time = UtcTime::parse_iso(written);
+  return first && last && time && *first <= *time && *time <= *last;
+}
+
 bool same_time_of_day(std::string_view read, std::string_view written) {
   if (written.ends_with('Z')) written.remove_suffix(1);
   if (written.size() < 8 || written.substr(0, 8) != read.substr(0, 8)) return false;
@@ -190,6 +199,7 @@ bool same(ReadForm form, std::string_view read, std::string_view written) {
     case ReadForm::hex: return same_hex(read, written);
     case ReadForm::base64: return same_base64(read, written);
     case ReadForm::date_time: return same_instant(read, written);
+    case ReadForm::date_time_span: return within_span(read, written);
     case ReadForm::time_of_day: return same_time_of_day(read, written);
   }
   UNREACHABLE();

@@ -138,6 +138,30 @@ struct Forms {
     TRY_ASSIGN(expr.number, scope.literal(from.items[2], 0xFFFFFFF0, 0xFFFFFFFF));
     return expr;
   }
+  // The end must be an element of the request: a count leaves it open within a period.
+  static Result<Expr> periods(Scope& scope, const Sexpr& from) {
+    Expr expr = made(Op::periods, Kind::integer, from);
+    for (const std::size_t i : {1u, 2u}) {
+      TRY_ASSIGN(Expr moment, scope.expression(from.items[i], Kind::moment));
+      expr.arguments.push_back(std::move(moment));
+    }
+    const Expr& end = expr.arguments[1];
+    if (end.op != Op::to_moment || end.arguments[0].op != Op::value_of ||
+        !end.arguments[0].arguments.empty())
+      return scope.refuse("template-type"_rule, from, "periods must end at an element (x PATH)");
+    TRY_ASSIGN(expr.number, scope.literal(from.items[3], 1, 0xFFFFFFFF));
+    return expr;
+  }
+  static Result<Expr> one_of(Scope& scope, const Sexpr& from) {
+    Expr expr = made(Op::one_of, Kind::boolean, from);
+    TRY_ASSIGN(Expr subject, scope.expression(from.items[1], Kind::text));
+    expr.arguments.push_back(std::move(subject));
+    for (std::size_t i = 2; i < from.items.size(); ++i) {
+      TRY_ASSIGN(Expr text, map_key(scope, from.items[i], Kind::text));
+      expr.arguments.push_back(std::move(text));
+    }
+    return expr;
+  }
   static Result<Expr> add_seconds(Scope& scope, const Sexpr& from) {
     Expr expr = made(Op::add_seconds, Kind::moment, from);
     TRY_ASSIGN(Expr moment, scope.expression(from.items[1], Kind::moment));
@@ -174,7 +198,7 @@ struct Forms {
     if (kind == Kind::integer) return scope.expression(from, Kind::integer);
     if (from.is_list())
       return scope.refuse("template-syntax"_rule, from,
-                          "a key of map must be a word, a string or a number");
+                          "a word, a string or a number must stand here");
     Expr key = made(Op::text_literal, Kind::text, from);
     key.text = from.text;
     return key;
@@ -251,6 +275,8 @@ const Forms::Row* Forms::find(std::string_view name) {
       {"dec", 2, 2, decimal},
       {"within", 3, 3, within},
       {"utc", 1, 2, seconds},
+      {"minutes", 1, 1, uniform<Op::minutes_of_day, Kind::integer, Kind::text>},
+      {"periods", 3, 3, periods},
       {"+", 2, kAnyNumber, uniform<Op::add, Kind::integer, Kind::integer>},
       {"-", 2, 2, uniform<Op::subtract, Kind::integer, Kind::integer>},
       {"*", 2, kAnyNumber, uniform<Op::multiply, Kind::integer, Kind::integer>},
@@ -261,6 +287,7 @@ const Forms::Row* Forms::find(std::string_view name) {
       {"if", 3, 3, choose},
       {"not", 1, 1, uniform<Op::negate, Kind::boolean, Kind::boolean>},
       {"eq", 2, 2, equal},
+      {"in", 2, kAnyNumber, one_of},
       {"hex", 1, 1, hex},
       {"b64", 1, 1, uniform<Op::from_base64, Kind::octets, Kind::text>},
       {"cat", 1, kAnyNumber, uniform<Op::concatenate, Kind::octets, Kind::octets>},

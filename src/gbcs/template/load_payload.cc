@@ -230,6 +230,12 @@ struct Items {
     return node;
   }
 
+  static Result<Node> event_settings(Scope& scope, const Sexpr& from, Family) {
+    Node node = made(NodeKind::event_settings, from);
+    TRY_ASSIGN(node.path, scope.path(from.items[1]));
+    return node;
+  }
+
   static Result<Node> der_bits(Scope& scope, const Sexpr& from, Family) {
     Node node = made(NodeKind::der_bits, from);
     TRY_ASSIGN(const std::int64_t unused, scope.literal(from.items[1], 0, 7));
@@ -287,7 +293,8 @@ const Items::Row* Items::find(std::string_view name, Family family) {
       {"array", 0, kAnyNumber, group<NodeKind::dlms_array, Family::dlms_data>},
       {"protect", 1, kAnyNumber, group<NodeKind::protect, Family::protected_object>}};
   static constexpr Row kObjects[] = {{"obj", 3, 5, protected_object}};
-  static constexpr Row kComponents[] = {{"comp", 3, kAnyNumber, component}};
+  static constexpr Row kComponents[] = {{"comp", 3, kAnyNumber, component},
+                                        {"event-settings", 1, 1, event_settings}};
   static constexpr Row kZclFields[] = {{"u8", 1, 1, integer},
                                        {"e8", 1, 1, integer},
                                        {"b8", 1, 1, integer},

@@ -1,6 +1,6 @@
 // Inverting expressions. For every operator: which values of its arguments lead to this result.
-// Arithmetic is inverted when all arguments but one are known; conditions and maps are tried, the
-// first that contradicts nothing wins.
+// Arithmetic is inverted when all arguments but one are known; of a condition the first branch that
+// contradicts nothing wins, of a map the only key that does.
 #include "gbcs/template/reader.h"
 
 namespace wattseal::gbcs::gmt {
@@ -160,16 +160,25 @@ Outcome Solver::solve_alternatives(const Expr& expr, const Place& place,
   };
   const bool choice = expr.op == Op::choose;
   const std::size_t alternatives = choice ? 2 : (expr.arguments.size() - 1) / 2;
+  const auto tried = [&](std::size_t alternative) {
+    const Outcome result = assume(alternative);
+    if (result != Outcome::yes) return result;
+    return solve(expr.arguments[choice ? 1 + alternative : 2 + 2 * alternative]);
+  };
   Outcome best = Outcome::no;
+  std::optional<std::size_t> only;
   for (std::size_t i = 0; i < alternatives; ++i) {
     const Knowledge::Mark before = knowledge_.mark();
-    Outcome result = assume(i);
-    if (result == Outcome::yes) result = solve(expr.arguments[choice ? 1 + i : 2 + 2 * i]);
-    if (result == Outcome::yes) return result;
+    const Outcome result = tried(i);
+    if (result == Outcome::yes && choice) return result;
     knowledge_.roll_back(before);
-    if (result == Outcome::open) best = Outcome::open;
+    if (result == Outcome::no) continue;
+    // Keys with the same result: which of them the request said, other values must tell.
+    const bool several = only || best == Outcome::open || result == Outcome::open;
+    best = several ? Outcome::open : Outcome::yes;
+    only = i;
   }
-  return best;
+  return best == Outcome::yes ? tried(*only) : best;
 }
 
 const Expr* Solver::known_alternative(const Expr& expr, const Place& place) {
@@ -310,6 +319,21 @@ Outcome Solver::solve_seconds(const Expr& expr, Integer value, const Place& plac
   return solve_moment(expr.arguments[0], moment, place);
 }
 
+// A count leaves the end open within the last period.
+Outcome Solver::solve_periods(const Expr& expr, Integer value, const Place& place) {
+  if (value < 1 || value > 0xFFFFFFFF) return Outcome::no;
+  const std::optional<Moment> start = known_moment(expr.arguments[0], place);
+  if (!start) return fatal_ ? Outcome::no : Outcome::open;
+  if (start->is != Moment::Is::instant) return Outcome::no;
+  const auto after = [&](Integer seconds) {
+    return start->time.plus_seconds(static_cast<std::int64_t>(seconds)).iso();
+  };
+  return outcome(knowledge_.learn_value(
+      {join(place, expr.arguments[1].arguments[0].path),
+       after((value - 1) * expr.number) + "/" + after(value * expr.number - 1),
+       ReadForm::date_time_span}));
+}
+
 Outcome Solver::solve_integer(const Expr& expr, Integer value, const Place& place) {
   switch (expr.op) {
     case Op::integer_literal:
@@ -328,6 +352,14 @@ Outcome Solver::solve_integer(const Expr& expr, Integer value, const Place& plac
       if (value < expr.number || value > expr.bound) return Outcome::no;
       return solve_integer(expr.arguments[0], value, place);
     case Op::seconds_since_2000: return solve_seconds(expr, value, place);
+    case Op::minutes_of_day: {
+      if (value < 0 || value >= 24 * 60) return Outcome::no;
+      const std::string hours = decimal_text(value / 60 + 100),
+                        minutes = decimal_text(value % 60 + 100);
+      return solve_text(expr.arguments[0], hours.substr(1) + ":" + minutes.substr(1) + ":00.00Z",
+                        ReadForm::time_of_day, place);
+    }
+    case Op::periods: return solve_periods(expr, value, place);
     case Op::device_type: {
       const std::optional<Integer> type = known_integer(expr, place);
       return type ? outcome(*type == value) : fatal_ ? Outcome::no : Outcome::open;
@@ -380,6 +412,8 @@ std::optional<Integer> Solver::known_integer(const Expr& expr, const Place& plac
       return type ? std::optional<Integer>(*type) : std::nullopt;
     }
     case Op::decimal:
+    case Op::minutes_of_day:
+    case Op::periods:
     case Op::seconds_since_2000: return std::nullopt;  // always met by inverting them
     case Op::map:
     case Op::choose: {
@@ -410,6 +444,12 @@ Outcome Solver::solve_equal(const Expr& expr, bool value, const Place& place) {
   return fatal_ ? Outcome::no : Outcome::open;
 }
 
+// That a text is one of several does not say which, so it waits until the text is known.
+Outcome Solver::solve_one_of(const Expr& expr, bool value, const Place& place) {
+  const std::optional<bool> known = known_boolean(expr, place);
+  return known ? outcome(*known == value) : fatal_ ? Outcome::no : Outcome::open;
+}
+
 Outcome Solver::solve_boolean(const Expr& expr, bool value, const Place& place) {
   switch (expr.op) {
     case Op::boolean_literal: return outcome((expr.number != 0) == value);
@@ -418,6 +458,7 @@ Outcome Solver::solve_boolean(const Expr& expr, bool value, const Place& place) 
     case Op::to_boolean:
       return solve_text(expr.arguments[0], value ? "true" : "false", ReadForm::boolean, place);
     case Op::equal: return solve_equal(expr, value, place);
+    case Op::one_of: return solve_one_of(expr, value, place);
     case Op::map:
     case Op::choose:
       return solve_alternatives(
@@ -448,6 +489,12 @@ std::optional<bool> Solver::known_boolean(const Expr& expr, const Place& place) 
       const std::optional<std::string> left = known_text(expr.arguments[0], place);
       const std::optional<std::string> right = known_text(expr.arguments[1], place);
       return left && right ? std::optional<bool>(*left == *right) : std::nullopt;
+    }
+    case Op::one_of: {
+      const std::optional<std::string> text = known_text(expr.arguments[0], place);
+      if (!text) return std::nullopt;
+      return std::any_of(expr.arguments.begin() + 1, expr.arguments.end(),
+                         [&](const Expr& one) { return one.text == *text; });
     }
     default: {
       const Expr* const branch = known_alternative(expr, place);

@@ -39,10 +39,10 @@ std::optional<Moment> moment_of_date_time(BytesView octets) {
 // A choice element of a date: either its Specified… child has the number, or its NonSpecified…
 // child is there.
 Outcome Solver::solve_date_part(const std::string& choice, std::string_view name, int value,
-                                int any) {
+                                int any, const std::string& any_element) {
   const std::string part(name);
   if (value == any) {
-    return outcome(knowledge_.learn_presence(choice + "/NonSpecified" + part, true) &&
+    return outcome(knowledge_.learn_presence(choice + "/" + any_element, true) &&
                    knowledge_.learn_presence(choice + "/Specified" + part, false));
   }
   return outcome(knowledge_.learn_value(
@@ -53,26 +53,35 @@ Outcome Solver::solve_cosem_date(const Expr& expr, BytesView value, const Place&
   if (value.size() != 5) return Outcome::no;
   const std::string date = join(place, expr.path);
   const int year = value[0] << 8 | value[1];
-  if (solve_date_part(date + "/Year", "Year", year, 0xFFFF) != Outcome::yes) return Outcome::no;
-  if (solve_date_part(date + "/Month", "Month", value[2], 0xFF) != Outcome::yes) return Outcome::no;
-  const std::string day = date + "/DayOfMonth";
+  const auto part = [&](const std::string& name, int found, int any) {
+    return solve_date_part(date + "/" + name, name, found, any, "NonSpecified" + name);
+  };
+  if (part("Year", year, 0xFFFF) != Outcome::yes) return Outcome::no;
+  if (part("Month", value[2], 0xFF) != Outcome::yes) return Outcome::no;
   if (value[3] == 0xFE || value[3] == 0xFD) {
     const std::string which = value[3] == 0xFE ? "/LastDayOfMonth" : "/SecondLastDayOfMonth";
-    if (!knowledge_.learn_presence(day + which, true)) return Outcome::no;
-  } else if (solve_date_part(day, "DayOfMonth", value[3], 0xFF) != Outcome::yes) {
+    if (!knowledge_.learn_presence(date + "/DayOfMonth" + which, true)) return Outcome::no;
+  } else if (part("DayOfMonth", value[3], 0xFF) != Outcome::yes) {
     return Outcome::no;
   }
-  return solve_date_part(date + "/DayOfWeek", "DayOfWeek", value[4], 0xFF);
+  return part("DayOfWeek", value[4], 0xFF);
 }
 
 Outcome Solver::solve_gas_date(const Expr& expr, BytesView value, const Place& place) {
-  static constexpr std::string_view kParts[] = {"Year", "Month", "DayOfMonth", "DayOfWeek"};
+  struct Part {
+    std::string_view name, any;
+  };
+  static constexpr Part kParts[] = {{"Year", "NonSpecifiedYear"},
+                                    {"Month", "NonSpecifiedMonth"},
+                                    {"DayOfMonth", "GasNonSpecifiedDayOfMonth"},
+                                    {"DayOfWeek", "NonSpecifiedDayOfWeek"}};
   if (value.size() != 4) return Outcome::no;
   for (std::size_t i = 0; i < 4; ++i) {
     const std::string choice =
-        join(place, expr.path) + "/Gas" + std::string(kParts[i]) + "WithWildcards";
+        join(place, expr.path) + "/Gas" + std::string(kParts[i].name) + "WithWildcards";
     const int since = i == 0 ? 1900 : 0;
-    if (solve_date_part(choice, kParts[i], value[i] + since, 0xFF + since) != Outcome::yes)
+    if (solve_date_part(choice, kParts[i].name, value[i] + since, 0xFF + since,
+                        std::string(kParts[i].any)) != Outcome::yes)
       return Outcome::no;
   }
   return Outcome::yes;
@@ -101,6 +110,16 @@ std::optional<std::size_t> Solver::width(const Expr& expr, const Place& place) {
         total += *octets;
       }
       return total;
+    }
+    case Op::map:
+    case Op::choose: {  // as wide as all its results
+      const bool choice = expr.op == Op::choose;
+      const std::optional<std::size_t> first = width(expr.arguments[choice ? 1 : 2], place);
+      bool same = first.has_value();
+      for (std::size_t i = choice ? 2 : 4; same && i < expr.arguments.size(); i += choice ? 1 : 2)
+        same = width(expr.arguments[i], place) == first;
+      if (same) return first;
+      break;
     }
     default: break;
   }

@@ -103,6 +103,8 @@ class PayloadReader {
     // What the device does not hold until its time, the DCC holds: the request may have a time that
     // the command does not carry.
     if (!use_case_.future_dated) read.unused.push_back("ExecutionDateTime");
+    // A certificate to encrypt for travels in the header.
+    if (use_case_.view.encrypted) read.unused.push_back("KAPublicSecurityCredentials");
     return read;
   }
 
@@ -207,8 +209,24 @@ class PayloadReader {
         return match_branch(node, true, stream, place, first) ||
                match_branch(node, false, stream, place, second);
       }
+      case NodeKind::event_settings: return match_event_settings(node, stream, place);
       default: return match_counted(node, stream, place);
     }
+  }
+
+  // As many components as there are different settings, one at least.
+  bool match_event_settings(const Node& node, Stream& stream, const Place& place) {
+    const std::size_t first = stream.at;
+    event_rank_ = 0;
+    while (stream.at < items_.size()) {
+      const Solver::Mark before = solver_.mark();
+      const Stream start = stream;
+      if (match_counted(node, stream, place)) continue;
+      solver_.roll_back(before);
+      stream = start;
+      break;
+    }
+    return stream.at > first;
   }
 
   bool match_counted(const Node& node, Stream& stream, const Place& place) {
@@ -273,6 +291,7 @@ class PayloadReader {
       case NodeKind::set:
       case NodeKind::action: return match_request(node, items_[stream.at++], place);
       case NodeKind::component: return match_component(node, stream, place);
+      case NodeKind::event_settings: return match_event_configuration(node, stream, place);
       case NodeKind::zcl_integer:
       case NodeKind::zcl_string:
       case NodeKind::zcl_raw: return match_field(node, stream, place);
@@ -422,15 +441,19 @@ class PayloadReader {
     return when && solver_.is_moment(moment, *when, place);
   }
 
-  bool match_component(const Node& node, Stream& stream, const Place& place) {
-    const std::size_t index = stream.at++;
-    const Item& item = items_[index];
-    const bool dated = !node.arguments.empty();
+  // The head of a component: control and cluster.
+  bool opens(std::size_t index, bool dated, unsigned cluster) const {
     const Octet last = index + 1 == items_.size() ? 0x01 : 0x00;
     const Bytes head{static_cast<Octet>((dated ? 0x10 : 0x00) | last),
-                     static_cast<Octet>(node.class_id >> 8), static_cast<Octet>(node.class_id)};
-    if (!equal(item.head.first(3), head)) return false;
-    Stream body{item.body, 0, {}};
+                     static_cast<Octet>(cluster >> 8), static_cast<Octet>(cluster)};
+    return equal(items_[index].head.first(3), head);
+  }
+
+  bool match_component(const Node& node, Stream& stream, const Place& place) {
+    const std::size_t index = stream.at++;
+    const bool dated = !node.arguments.empty();
+    if (!opens(index, dated, node.class_id)) return false;
+    Stream body{items_[index].body, 0, {}};
     if (dated) {
       const std::optional<BytesView> from = body.take(4);
       if (!from || !solver_.is_integer(node.arguments[0], Integer(get_be(*from)), place))
@@ -438,6 +461,15 @@ class PayloadReader {
     }
     if (!body.expect({node.frame_control, static_cast<Octet>(index), node.member})) return false;
     return match_list(node.children, body, place) && at_end(body);
+  }
+
+  bool match_event_configuration(const Node& node, Stream& stream, const Place& place) {
+    const std::size_t index = stream.at++;
+    if (!opens(index, false, 0x0708)) return false;
+    Stream body{items_[index].body, 0, {}};
+    return body.expect({0x09, static_cast<Octet>(index), 0x04}) &&
+           read_event_configuration(body.octets.subspan(body.at), solver_.join(place, node.path),
+                                    event_rank_, solver_);
   }
 
   bool match_field(const Node& node, Stream& stream, const Place& place) {
@@ -521,6 +553,7 @@ class PayloadReader {
   const ReadContext& context_;
   Solver solver_;
   std::vector<Item> items_;
+  unsigned event_rank_ = 0;
   std::size_t furthest_ = 0;
   int furthest_line_ = 0;
 };

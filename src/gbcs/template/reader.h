@@ -36,6 +36,7 @@ class Solver {
   // How many octets the expression writes, when that does not depend on the request.
   std::optional<std::size_t> width(const Expr& expr, const Place& place);
 
+  bool learn(ReadValue value) { return knowledge_.learn_value(std::move(value)); }
   bool learn_count(const std::string& path, std::size_t count);
   std::optional<Integer> known_count(const std::string& path) const;
   std::string join(const Place& place, const Path& path) const;
@@ -75,7 +76,10 @@ class Solver {
   Outcome solve_seconds(const Expr& expr, Integer value, const Place& place);
   Outcome solve_cosem_date(const Expr& expr, BytesView value, const Place& place);
   Outcome solve_gas_date(const Expr& expr, BytesView value, const Place& place);
-  Outcome solve_date_part(const std::string& choice, std::string_view name, int value, int any);
+  Outcome solve_date_part(const std::string& choice, std::string_view name, int value, int any,
+                          const std::string& any_element);
+  Outcome solve_periods(const Expr& expr, Integer value, const Place& place);
+  Outcome solve_one_of(const Expr& expr, bool value, const Place& place);
   Outcome solve_concatenation(std::vector<const Expr*> parts, BytesView value, const Place& place);
   // Tries the branches of `if` and the entries of `map` with `solve`.
   Outcome solve_alternatives(const Expr& expr, const Place& place,
@@ -101,6 +105,12 @@ class Solver {
 // DLMS date-time. Day of week, deviation and status must be the undefined values: nothing else is
 // ever written.
 std::optional<Moment> moment_of_date_time(BytesView octets);
+
+// The fields of one command that sets how a gas meter treats events: what it says of the elements
+// below `path` is learnt. Commands come in order of their settings: `rank` is the last one's, 0
+// before the first. False when the fields are not what the writer would make.
+bool read_event_configuration(BytesView fields, const std::string& path, unsigned& rank,
+                              Solver& solver);
 
 // Reads one payload with one use case.
 Result<ReadBack> read_back(const Template& use_case, BytesView payload, const ReadContext& context);

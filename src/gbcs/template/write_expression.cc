@@ -242,6 +242,8 @@ Result<Integer> Evaluator::integer(const Expr& expr, const xml::Element& here) c
       if (seconds >= 0 && seconds < 0xFFFFFFF0) return Integer(seconds);
       return range(expr, when.time.iso() + " cannot be written as 32-bit seconds since 2000");
     }
+    case Op::minutes_of_day: return minutes(expr, here);
+    case Op::periods: return periods(expr, here);
     case Op::device_type: {
       TRY_ASSIGN(const Bytes id, octets(expr.arguments[0], here));
       const Result<Eui64> device = Eui64::from_octets(id);
@@ -284,6 +286,11 @@ Result<bool> Evaluator::boolean(const Expr& expr, const xml::Element& here) cons
       TRY_ASSIGN(const std::string left, text(expr.arguments[0], here));
       TRY_ASSIGN(const std::string right, text(expr.arguments[1], here));
       return left == right;
+    }
+    case Op::one_of: {
+      TRY_ASSIGN(const std::string value, text(expr.arguments[0], here));
+      return std::any_of(expr.arguments.begin() + 1, expr.arguments.end(),
+                         [&](const Expr& one) { return one.text == value; });
     }
     case Op::map: {
       TRY_ASSIGN(const Expr* const result, mapped(expr, here));
@@ -379,16 +386,20 @@ std::optional<Bytes> time_octets(std::string_view text) {
 struct DatePart {
   std::string_view name;
   int least, most;
+  std::string_view any, any_in_gas_date;  // the elements that leave it open
 };
 constexpr DatePart kDateParts[] = {
-    {"Year", 1900, 2999}, {"Month", 1, 12}, {"DayOfMonth", 1, 31}, {"DayOfWeek", 1, 7}};
+    {"Year", 1900, 2999, "NonSpecifiedYear", "NonSpecifiedYear"},
+    {"Month", 1, 12, "NonSpecifiedMonth", "NonSpecifiedMonth"},
+    {"DayOfMonth", 1, 31, "NonSpecifiedDayOfMonth", "GasNonSpecifiedDayOfMonth"},
+    {"DayOfWeek", 1, 7, "NonSpecifiedDayOfWeek", "NonSpecifiedDayOfWeek"}};
 
 // What one of the choice elements of a date says: a number, or -1 for any. Nothing when it says
 // neither, or out of range.
-std::optional<int> date_part(const xml::Element& choice, const DatePart& part) {
-  const std::string name(part.name);
-  if (choice.child("NonSpecified" + name) != nullptr) return -1;
-  const xml::Element* const specified = choice.child("Specified" + name);
+std::optional<int> date_part(const xml::Element& choice, const DatePart& part,
+                             std::string_view any) {
+  if (choice.child(any) != nullptr) return -1;
+  const xml::Element* const specified = choice.child("Specified" + std::string(part.name));
   if (specified == nullptr) return std::nullopt;
   const std::optional<Integer> value = parse_integer(specified->trimmed());
   if (!value || *value < part.least || *value > part.most) return std::nullopt;
@@ -412,7 +423,7 @@ Result<Bytes> Evaluator::cosem_date(const Expr& expr, const xml::Element& here) 
     } else if (choice->child("SecondLastDayOfMonth") != nullptr) {
       out.push_back(0xFD);
     } else {
-      const std::optional<int> value = date_part(*choice, part);
+      const std::optional<int> value = date_part(*choice, part, part.any);
       if (!value)
         return range(expr, "the date's " + std::string(part.name) + " is not well formed");
       put_be(out, static_cast<std::uint64_t>(*value), part.name == "Year" ? 2 : 1);
@@ -431,13 +442,31 @@ Result<Bytes> Evaluator::gas_date(const Expr& expr, const xml::Element& here) co
     const xml::Element* const choice =
         date->child("Gas" + std::string(part.name) + "WithWildcards");
     if (choice == nullptr) return range(expr, "the date has no " + std::string(part.name));
-    const std::optional<int> value = date_part(*choice, part);
+    const std::optional<int> value = date_part(*choice, part, part.any_in_gas_date);
     const int since = part.name == "Year" ? 1900 : 0;
     if (!value || *value - since > 0xFE)
       return range(expr, "the date's " + std::string(part.name) + " is not well formed");
     out.push_back(*value < 0 ? 0xFF : static_cast<Octet>(*value - since));
   }
   return out;
+}
+
+Result<Integer> Evaluator::minutes(const Expr& expr, const xml::Element& here) const {
+  TRY_ASSIGN(const std::string value, text(expr.arguments[0], here));
+  const std::optional<Bytes> time = time_octets(value);
+  if (!time || (*time)[2] != 0 || (*time)[3] != 0)
+    return range(expr, quoted(value) + " is not a time of day in whole minutes");
+  return Integer((*time)[0]) * 60 + (*time)[1];
+}
+
+Result<Integer> Evaluator::periods(const Expr& expr, const xml::Element& here) const {
+  TRY_ASSIGN(const Moment start, moment(expr.arguments[0], here));
+  TRY_ASSIGN(const Moment end, moment(expr.arguments[1], here));
+  if (start.is != Moment::Is::instant || end.is != Moment::Is::instant)
+    return range(expr, "a period has a start and an end");
+  if (end.time < start.time)
+    return range(expr, "the period ends at " + end.time.iso() + ", before it starts");
+  return Integer(end.time - start.time) / expr.number + 1;
 }
 
 Result<Bytes> Evaluator::big_endian(const Expr& expr, const xml::Element& here) const {

@@ -268,43 +268,49 @@ class GbzWriter : ListWriter {
 
   Result<Bytes> write(const std::vector<Node>& nodes) {
     Bytes out{0x01, 0x09, 0x00};
-    std::size_t last_control = 0;
-    std::size_t count = 0;
     const Emit emit = [&](const Node& node, const xml::Element& here) -> Status {
-      if (count == 0xFF) return values_.range(Expr(), "a GBZ payload has at most 255 components");
-      last_control = out.size();
-      TRY(component(node, here, static_cast<Octet>(count), out));
-      ++count;
-      return within_payload(out, values_, node);
+      if (node.kind != NodeKind::event_settings) return component(node, here, out);
+      TRY_ASSIGN(const std::vector<Bytes> settings, event_configurations(node, here, values_));
+      for (const Bytes& fields : settings)
+        TRY(put_component(kSetEventConfiguration, {}, fields, node, out));
+      return {};
     };
     TRY(each(nodes, values_.context().body, emit));
-    out[2] = static_cast<Octet>(count);
-    if (count > 0) out[last_control] |= 0x01;
+    out[2] = static_cast<Octet>(count_);
+    if (count_ > 0) out[last_control_] |= 0x01;
     return out;
   }
 
  private:
-  // control, cluster, length, then what the length counts: [from] frame control, sequence number,
-  // command, fields.
-  Status component(const Node& node, const xml::Element& here, Octet sequence, Bytes& out) {
-    Bytes inside;
+  Status component(const Node& node, const xml::Element& here, Bytes& out) {
+    Bytes from, fields;
     if (!node.arguments.empty()) {
-      TRY_ASSIGN(const Integer from, values_.integer(node.arguments[0], here));
-      if (from < 0 || from > 0xFFFFFFFF)
+      TRY_ASSIGN(const Integer seconds, values_.integer(node.arguments[0], here));
+      if (seconds < 0 || seconds > 0xFFFFFFFF)
         return values_.range(node.arguments[0], "the time does not fit 4 octets");
-      put_be(inside, static_cast<std::uint64_t>(from), 4);
+      put_be(from, static_cast<std::uint64_t>(seconds), 4);
     }
-    append(inside, Bytes{node.frame_control, sequence, node.member});
     const Emit emit = [&](const Node& child, const xml::Element& at) -> Status {
-      TRY(field(child, at, inside));
-      return within_payload(inside, values_, child);
+      TRY(field(child, at, fields));
+      return within_payload(fields, values_, child);
     };
     TRY(each(node.children, here, emit));
-    out.push_back(node.arguments.empty() ? 0x00 : 0x10);
-    put_be(out, node.class_id, 2);
-    put_be(out, inside.size(), 2);
-    append(out, inside);
-    return {};
+    return put_component({node.class_id, node.frame_control, node.member}, from, fields, node, out);
+  }
+
+  // control, cluster, length, then what the length counts: [from] frame control, sequence number,
+  // command, fields.
+  Status put_component(const ZclCommand& command, const Bytes& from, const Bytes& fields,
+                       const Node& at, Bytes& out) {
+    if (count_ == 0xFF) return values_.range(Expr(), "a GBZ payload has at most 255 components");
+    last_control_ = out.size();
+    out.push_back(from.empty() ? 0x00 : 0x10);
+    put_be(out, command.cluster, 2);
+    put_be(out, from.size() + 3 + fields.size(), 2);
+    append(out, from);
+    append(out, Bytes{command.frame_control, static_cast<Octet>(count_++), command.id});
+    append(out, fields);
+    return within_payload(out, values_, at);
   }
 
   Status field(const Node& node, const xml::Element& here, Bytes& out) {
@@ -324,6 +330,9 @@ class GbzWriter : ListWriter {
     append(out, value);
     return {};
   }
+
+  std::size_t count_ = 0;
+  std::size_t last_control_ = 0;
 };
 
 class DerWriter : ListWriter {

@@ -28,13 +28,14 @@ class Evaluator {
   // A refusal whose field names the first request element that `expr` reads, and whose detail the
   // place in the template.
   Refusal range(const Expr& expr, std::string why) const;
+  // One whose field is given: an element below those that expressions read.
+  Refusal refuse(RuleId rule, int line, std::string field, std::string why) const;
 
  private:
   const xml::Element* first(const Path& path, const xml::Element& here) const;
   bool satisfies(const Step& step, const xml::Element& element) const;
   void collect(const Path& path, std::size_t depth, const xml::Element& here, bool only_first,
                std::vector<const xml::Element*>& found) const;
-  Refusal refuse(RuleId rule, int line, std::string field, std::string why) const;
   Result<Integer> fold(const Expr& expr, const xml::Element& here) const;
   // The result expression of a map for the subject found; refuses gbcs-value-range when no key is
   // equal.
@@ -42,6 +43,8 @@ class Evaluator {
   Result<const Expr*> chosen(const Expr& expr, const xml::Element& here) const;
   Result<Bytes> cosem_date(const Expr& expr, const xml::Element& here) const;
   Result<Bytes> gas_date(const Expr& expr, const xml::Element& here) const;
+  Result<Integer> minutes(const Expr& expr, const xml::Element& here) const;
+  Result<Integer> periods(const Expr& expr, const xml::Element& here) const;
   Result<Bytes> big_endian(const Expr& expr, const xml::Element& here) const;
 
   const Template& use_case_;
@@ -67,6 +70,18 @@ class ListWriter {
 Result<Bytes> write_dlms(const std::vector<Node>& items, Evaluator& values);
 Result<Bytes> write_gbz(const std::vector<Node>& components, Evaluator& values);
 Result<Bytes> write_der(const std::vector<Node>& nodes, Evaluator& values);
+
+// A ZCL command: its cluster, frame control and id.
+struct ZclCommand {
+  unsigned cluster;
+  Octet frame_control, id;
+};
+// Fields of the commands that set how a gas meter treats its events: one for each different setting
+// of the elements below the node's path, in order of settings. Refuses gbcs-value-missing,
+// gbcs-value-range.
+inline constexpr ZclCommand kSetEventConfiguration{0x0708, 0x09, 0x04};
+Result<std::vector<Bytes>> event_configurations(const Node& node, const xml::Element& here,
+                                                const Evaluator& values);
 
 // A payload has at most 64 KiB; what grows past it is refused where it happens.
 inline constexpr std::size_t kPayloadOctetsMax = 65'535;
