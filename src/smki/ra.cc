@@ -32,11 +32,13 @@ std::string_view text(RowState state) {
 }
 
 RegistrationAuthority::RegistrationAuthority(const World& world, storage::Store& store,
-                                             Workers& workers, IntakeLimits limits)
+                                             Workers& workers, IntakeLimits limits,
+                                             std::span<const KeyReuseRow> key_reuse)
     : world_(world),
       store_(store),
       workers_(workers),
-      intake_(std::make_unique<Intake>(world, store, limits)) {}
+      intake_(std::make_unique<Intake>(world, store, limits)),
+      key_reuse_(key_reuse) {}
 RegistrationAuthority::~RegistrationAuthority() = default;
 
 Status RegistrationAuthority::register_party(const Party& party, TraceId trace) {

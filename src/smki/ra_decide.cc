@@ -3,7 +3,9 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "smki/authority.h"
 #include "smki/intake.h"
+#include "smki/key_reuse.h"
 #include "smki/office_records.h"
 #include "smki/service_hours.h"
 
@@ -52,17 +54,16 @@ Status check_subscriber(const Party& party, const CertificateProfile& profile) {
 
 // Everything that one request can be judged by on its own, but for the proof of possession, which
 // costs more than all the rest together and is verified for many at once.
-Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader) {
+Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader,
+                       const KeyReusePolicy& key_reuse) {
   TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(der));
   Decision decision;
   TRY_ASSIGN(decision.asked, read_request(request));
   TRY(check_subscriber(party, *decision.asked.profile));
   TRY(check_eligible(party, decision.asked));
   decision.key = key_seen_key(request.key);
-  if (reader.get(tables::keys_seen, decision.key)) {
-    return Refusal{"csr-key-seen"_rule, "the public key is in a certificate already",
-                   "subjectPublicKeyInfo"};
-  }
+  if (reader.get(tables::keys_seen, decision.key))
+    TRY(key_reuse.check(reader, decision.asked, request.key));
   decision.possession = x509::possession_claim(request);
   return decision;
 }
@@ -141,7 +142,8 @@ void check_possession(std::span<Decision* const> judged) {
   }
 }
 
-void judge_all(Workers& workers, std::vector<Waiting>& all, const storage::Reader& reader) {
+void judge_all(Workers& workers, std::vector<Waiting>& all, const storage::Reader& reader,
+               const KeyReusePolicy& key_reuse) {
   std::vector<std::pair<Waiting*, std::size_t>> rows;
   for (Waiting& waiting : all) {
     for (std::size_t i = 0; i < waiting.rows.size(); ++i) rows.emplace_back(&waiting, i);
@@ -152,7 +154,8 @@ void judge_all(Workers& workers, std::vector<Waiting>& all, const storage::Reade
     for (std::size_t r = begin; r < end; ++r) {
       const auto& [waiting, i] = rows[r];
       Decision& decision = waiting->judged[i];
-      Result<Decision> result = judge(waiting->rows[i].second, waiting->subscriber, reader);
+      Result<Decision> result =
+          judge(waiting->rows[i].second, waiting->subscriber, reader, key_reuse);
       if (result.ok())
         decision = std::move(*result);
       else
@@ -171,13 +174,15 @@ struct Round {
   std::set<Bytes>
       keys;  // the same key twice at once; over rounds the CA's own precondition finds it
   UtcTime now;
+  const KeyReusePolicy& key_reuse;
 };
 
 void settle_rows(Round& round, Waiting& waiting) {
   Decisions& decisions = waiting.decisions;
   for (std::size_t i = 0; i < waiting.judged.size(); ++i) {
     Decision& decision = waiting.judged[i];
-    if (!decision.refusal && !round.keys.insert(decision.key).second) {
+    if (!decision.refusal && !round.keys.insert(decision.key).second &&
+        round.key_reuse.of(decision.asked.profile->id) != KeyReuse::allow) {
       decision.refusal =
           Refusal{"csr-key-seen"_rule, "the public key is requested twice", "subjectPublicKeyInfo"};
     }
@@ -230,8 +235,11 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
     }
   } while (all.empty());
 
-  judge_all(workers_, all, store_);
-  Round round{{}, Numbers(store_, "next_act"), Numbers(store_, kWorkOrder), {}, now};
+  // Before a ceremony the stricter environment.
+  const KeyReusePolicy key_reuse(key_reuse_, environment_of(store_).value_or(Environment::live),
+                                 now);
+  judge_all(workers_, all, store_, key_reuse);
+  Round round{{}, Numbers(store_, "next_act"), Numbers(store_, kWorkOrder), {}, now, key_reuse};
   std::size_t decided = 0;
   for (Waiting& waiting : all) {
     settle_rows(round, waiting);

@@ -183,6 +183,8 @@ void Replay::see(Changes& rows, const FactView& fact) {
       if (fact.find(FactField::act)) rows.erase(tables::batch_rows, row_of_fact(fact));
       return;
     case FactKind::certificate_intended:
+      if (!fact.serial()) lacks(fact);
+      rows.put(tables::serials, fact.serial()->octets(), {});
       if (const std::optional<BytesView> key = fact.find(FactField::key_seen))
         rows.put(tables::keys_seen, *key, {});
       return;

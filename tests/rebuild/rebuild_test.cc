@@ -68,6 +68,7 @@ TEST_F(Rebuild, MakesEveryDerivedTableAsItIs) {
                             "batch_rows",
                             "authorities",
                             "keys_seen",
+                            "serials",
                             "revocations",
                             "crls",
                             "certificates",
@@ -88,12 +89,26 @@ TEST_F(Rebuild, MakesEveryDerivedTableAsItIs) {
 
 TEST_F(Rebuild, FindsADamagedMissingOrAddedRowOfAnyOfThem) {
   using Table = storage::Table;
-  for (const Table& table :
-       {tables::parties, tables::people, tables::acts, tables::submissions, tables::batch_rows,
-        tables::authorities, tables::keys_seen, tables::revocations, tables::crls,
-        tables::certificates, tables::by_subject, tables::certificate_index, tables::meter_points,
-        tables::devices, tables::hub_devices, tables::user_endpoints, tables::log_tiles,
-        tables::log_bundles, tables::journal_checkpoints}) {
+  for (const Table& table : {tables::parties,
+                             tables::people,
+                             tables::acts,
+                             tables::submissions,
+                             tables::batch_rows,
+                             tables::authorities,
+                             tables::keys_seen,
+                             tables::serials,
+                             tables::revocations,
+                             tables::crls,
+                             tables::certificates,
+                             tables::by_subject,
+                             tables::certificate_index,
+                             tables::meter_points,
+                             tables::devices,
+                             tables::hub_devices,
+                             tables::user_endpoints,
+                             tables::log_tiles,
+                             tables::log_bundles,
+                             tables::journal_checkpoints}) {
     Bytes key, value;
     source_->scan(table, Bytes{0}, {}, [&](BytesView first_key, BytesView first_value) {
       key = to_bytes(first_key);
