@@ -209,7 +209,10 @@ struct CertificationAuthority::State {
     drawn.keys.merge(keys);
     batch.require_absent(tables::intents, chunk.key,
                          Refusal{"ca-race"_rule, "another process works on these rows"});
-    batch.put(tables::intents, chunk.key, intent.record());
+    if (chunk.rows.empty())
+      batch.erase(tables::ca_work, chunk.key);  // every row has its answer
+    else
+      batch.put(tables::intents, chunk.key, intent.record());
     for (const Row& row : chunk.rows) {
       const Bytes seen = key_seen_key(row.key);
       if (!row.key_again) batch.require_absent(tables::keys_seen, seen, key_seen());

@@ -89,17 +89,27 @@ std::map<std::uint32_t, Refusal> refused_rows(const Submission& submission) {
 }
 
 // Fixes the rows' boundaries too.
-crypto::Digest digest_of(const std::vector<Bytes>& requests) {
+struct Digests {
+  crypto::Digest all{};
+  Bytes halves;  // the first half of each request's digest
+};
+Digests digests_of(const std::vector<Bytes>& requests) {
   Bytes digests;
-  for (const Bytes& request : requests) append(digests, crypto::sha256(request));
-  return crypto::sha256(digests);
+  Digests made;
+  for (const Bytes& request : requests) {
+    const crypto::Digest digest = crypto::sha256(request);
+    append(digests, digest);
+    append(made.halves, BytesView(digest).first(16));
+  }
+  made.all = crypto::sha256(digests);
+  return made;
 }
 
 // A submission on its way to the store.
 struct NewBatch {
   const Submission& submission;
   std::map<std::uint32_t, Refusal> refused;
-  crypto::Digest digest;
+  Digests digests;
   BatchId id = 0;
   UtcTime now;
   std::int64_t milliseconds = 0;
@@ -128,17 +138,17 @@ void put_batch(storage::Batch& batch, const NewBatch& made) {
   batch.put(tables::batches, part_key(made.id, kDecisions), decisions.record());
   batch.put(tables::open_batches, open_batch_key(made.id),
             OpenBatch{made.id, submission.subscriber, made.rows()}.record());
-  batch.append(
-      FactWriter(FactKind::batch_submitted, made.now, submission.trace)
-          .number(FactField::batch, made.id)
-          .eui(FactField::subscriber, submission.subscriber)
-          .number(FactField::count, made.rows())
-          .octets(FactField::batch_digest, made.digest)
-          .number(FactField::person, submission.person)
-          .text(FactField::address, submission.address)
-          .number(FactField::at_milliseconds, static_cast<std::uint64_t>(made.milliseconds))
-          .time(FactField::due, made.due)
-          .bytes());
+  FactWriter fact(FactKind::batch_submitted, made.now, submission.trace);
+  fact.number(FactField::batch, made.id)
+      .eui(FactField::subscriber, submission.subscriber)
+      .number(FactField::count, made.rows())
+      .octets(FactField::batch_digest, made.digests.all)
+      .number(FactField::person, submission.person)
+      .text(FactField::address, submission.address)
+      .number(FactField::at_milliseconds, static_cast<std::uint64_t>(made.milliseconds))
+      .time(FactField::due, made.due);
+  if (made.rows() > 1) fact.octets(FactField::request_digests, made.digests.halves);
+  batch.append(fact.bytes());
   for (const auto& [row, refusal] : made.refused)
     refuse_row(batch, made.id, row, refusal, made.now, submission.trace);
 }
@@ -155,9 +165,10 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
                    std::to_string(submission.requests.size()) + " requests in one submission"};
   }
   TRY(intake_->count_submission(submission.subscriber));
-  NewBatch made{submission, refused_rows(submission), digest_of(submission.requests), 0, {}, 0, {}};
+  NewBatch made{submission, refused_rows(submission), digests_of(submission.requests), 0, {}, 0,
+                {}};
   Bytes submission_key = to_bytes(submission.subscriber.octets());
-  append(submission_key, made.digest);
+  append(submission_key, made.digests.all);
 
   std::optional<Intake::Room> room;
   for (;;) {

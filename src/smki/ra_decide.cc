@@ -87,12 +87,15 @@ void hold(storage::Batch& batch, Numbers& acts, BatchId id, const Asked& asked, 
                            decisions.person, now);
   add_act(batch, act, {decisions.person, decisions.address}, decisions.trace);
   batch.put(tables::batch_rows, key, encode_held(act.id));
+  const std::uint32_t number = row.row;
+  const Bytes work = encode_work({std::move(row)}, decisions.trace);
   batch.append(FactWriter(FactKind::row_held, now, decisions.trace)
                    .number(FactField::batch, id)
-                   .number(FactField::row, row.row)
+                   .number(FactField::row, number)
                    .number(FactField::act, act.id)
+                   .octets(FactField::batch_digest, crypto::sha256(work))
                    .bytes());
-  batch.put(tables::held_rows, key, encode_work({std::move(row)}, decisions.trace));
+  batch.put(tables::held_rows, key, work);
 }
 
 // Rows that wait, from `from` on. Fewer than `rows_max`: there are no more.
