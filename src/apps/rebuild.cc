@@ -16,51 +16,63 @@ namespace {
 constexpr std::uint64_t kFactsPerStep = 4096;
 constexpr std::size_t kRowsPerStep = 4096;
 
-constexpr storage::Table kDerived[] = {tables::parties,        tables::batch_rows,
-                                       tables::submissions,    tables::people,
-                                       tables::acts,           tables::authorities,
-                                       tables::keys_seen,      tables::revocations,
-                                       tables::crls,           tables::certificates,
-                                       tables::by_subject,     tables::meter_points,
-                                       tables::devices,        tables::hub_devices,
-                                       tables::user_endpoints, tables::log_tiles,
-                                       tables::log_bundles,    tables::journal_checkpoints,
-                                       tables::maintenance,    tables::certificate_postings};
+constexpr storage::Table kDerived[] = {tables::parties,
+                                       tables::people,
+                                       tables::acts,
+                                       tables::submissions,
+                                       tables::batches,
+                                       tables::batch_rows,
+                                       tables::batch_requests,
+                                       tables::open_batches,
+                                       tables::held_rows,
+                                       tables::ca_work,
+                                       tables::intents,
+                                       tables::revocation_work,
+                                       tables::authorities,
+                                       tables::former_authorities,
+                                       tables::ceremonies,
+                                       tables::key_acts,
+                                       tables::issued_counts,
+                                       tables::keys_seen,
+                                       tables::serials,
+                                       tables::revocations,
+                                       tables::crls,
+                                       tables::certificates,
+                                       tables::by_subject,
+                                       tables::certificate_postings,
+                                       tables::meter_points,
+                                       tables::devices,
+                                       tables::hub_devices,
+                                       tables::user_endpoints,
+                                       tables::log_tiles,
+                                       tables::log_bundles,
+                                       tables::journal_checkpoints,
+                                       tables::maintenance};
 
+// Contents of work under way are under digests of the facts: a row that is not what its digest says
+// differs, and cannot be made again without the source.
 struct NotDerived {
   storage::Table table;
   std::string_view why;
 };
-constexpr std::string_view kWork = "work under way; the journal holds its digest only",
-                           kMessages = "messages under way; the journal holds their digests only",
-                           kNotYet = "its facts are not replayed yet";
+constexpr std::string_view kMessages = "messages under way; the journal holds their digests only",
+                           kUploads = "uploads under way; what was submitted is in the journal";
 constexpr NotDerived kNotDerived[] = {
-    {tables::batches, "progress of work: how many rows are decided is no fact"},
-    {tables::batch_requests, kWork},
-    {tables::ca_work, kWork},
-    {tables::open_batches, kWork},
-    {tables::held_rows, kWork},
-    {tables::intents, kWork},
-    {tables::revocation_work, kWork},
-    {tables::uploads, "uploads under way; the journal holds what was submitted"},
-    {tables::upload_pieces, "uploads under way; the journal holds what was submitted"},
+    {tables::uploads, kUploads},
+    {tables::upload_pieces, kUploads},
     {tables::requests, kMessages},
     {tables::commands_out, kMessages},
     {tables::awaiting, kMessages},
     {tables::responses_out, kMessages},
     {tables::counters, "counters are reserved before they are used, some never are"},
     {tables::log_state, "signed notes: a signature cannot be made again"},
-    {tables::former_authorities, kNotYet},
-    {tables::ceremonies, kNotYet},
-    {tables::key_acts, kNotYet},
-    {tables::issued_counts, kNotYet},
 };
 
 // Small named values of meta that follow from facts; the others are cursors and queue numbers.
 bool derived_value(BytesView key) {
   const std::string_view name = as_text(key);
-  return name == "next_act" || name == "next_person" || name == "repository_published" ||
-         name.starts_with("crl/");
+  return name == "next_act" || name == "next_person" || name == "next_ceremony" ||
+         name == "next_ca_work" || name == "repository_published" || name.starts_with("crl/");
 }
 bool compared(storage::Table table, BytesView key) {
   if (table.id() == tables::meta.id()) return derived_value(key);
@@ -143,8 +155,11 @@ class Rebuilding {
       if (entry.sequence % kFactsPerStep == 0) commit();
       return true;
     });
+    lost_ = smki_.finish(rows_, source_);
     commit();
   }
+  // Rows of work under way whose content is not under its digest in the source.
+  const std::vector<smki::LostRow>& lost() const { return lost_; }
 
  private:
   void see(const FactView& fact) {
@@ -165,6 +180,7 @@ class Rebuilding {
   storage::Changes rows_;
   storage::Batch batch_;
   smki::Replay smki_;
+  std::vector<smki::LostRow> lost_;
 };
 
 // Rows that no fact makes, as they are.
@@ -215,6 +231,19 @@ std::optional<TableVerdict> verdict(const storage::Reader& source, const storage
   return verdict;
 }
 
+// A row that is on neither side alike: what the facts say was there is gone or is something else.
+void add_lost(RebuildReport& report, const std::vector<smki::LostRow>& lost, storage::Table table) {
+  const auto first =
+      std::ranges::find(lost, table.id(), [](const smki::LostRow& row) { return row.table.id(); });
+  if (first == lost.end()) return;
+  const std::string name = name_of(table.id());
+  if (report.tables.empty() || report.tables.back().table != name)
+    report.tables.push_back({name, TableVerdict::Kind::same, 0, {}});
+  report.tables.back().kind = TableVerdict::Kind::differs;
+  report.tables.back().detail =
+      "row " + to_hex(first->key) + " is not what its digest in the journal says";
+}
+
 std::optional<TableVerdict> other_meta(const storage::Reader& source) {
   TableVerdict verdict{"meta, other values", TableVerdict::Kind::not_derived, 0,
                        "cursors, queue numbers, the environment"};
@@ -241,7 +270,8 @@ Result<RebuildReport> rebuild(const World& world, const storage::Reader& source,
                               storage::Store& into) {
   CHECK(into.journal_head().next == 1);
   TRY_ASSIGN(const storage::JournalHead head, storage::verify_journal(source));
-  Rebuilding(source, into).facts();
+  Rebuilding rebuilding(source, into);
+  rebuilding.facts();
   CHECK(into.journal_head() == head);
   Indexing indexing(into, smki::log_head(source).next);
   smki::Repository repository(world, indexing);
@@ -254,6 +284,7 @@ Result<RebuildReport> rebuild(const World& world, const storage::Reader& source,
     const storage::Table table(static_cast<std::uint8_t>(id), "");
     const std::optional<TableVerdict> compared_one = verdict(source, into, table);
     if (compared_one) report.tables.push_back(*compared_one);
+    add_lost(report, rebuilding.lost(), table);
     copy_rows(source, into, table);
   }
   if (const std::optional<TableVerdict> meta = other_meta(source)) report.tables.push_back(*meta);

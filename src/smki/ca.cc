@@ -9,13 +9,13 @@
 #include "smki/issuing.h"
 #include "smki/lint.h"
 #include "smki/revocation.h"
+#include "smki/serials.h"
 #include "smki/work_queue.h"
 
 namespace wattseal::smki {
 namespace {
 
 constexpr char kIssued = 'i';
-constexpr int kSerialAttempts = 16;
 
 struct Signer {
   Authority authority;
@@ -66,6 +66,7 @@ struct CertificationAuthority::State {
   storage::Store& store;
   Workers& workers;
   Environment environment;
+  std::span<const KeyReuseRow> key_reuse;
   std::map<std::string, Signer, std::less<>> signers;  // by profile id of the issuing authority
   std::vector<Signer> former;                          // they sign lists, no certificates
   WorkQueue queue;
@@ -131,48 +132,45 @@ struct CertificationAuthority::State {
     return rows;
   }
 
-  // Never a serial that was published or drawn for this chunk, even if the machine's generator
-  // starts over, as that of a restored snapshot does.
-  CertificateSerial draw_serial(std::set<CertificateSerial>& drawn) const {
-    for (int attempt = 0; attempt < kSerialAttempts; ++attempt) {
-      const CertificateSerial serial = new_serial(world.random);
-      if (!store.get(tables::certificates, serial.octets()) && drawn.insert(serial).second)
-        return serial;
-    }
-    throw Fault("the random generator repeats itself: no new serial number");
-  }
-
   // What the chunks of one commit have taken so far.
   struct Drawn {
+    Serials serials;
+    KeyReusePolicy key_reuse;
     std::set<Bytes> keys;
-    std::set<CertificateSerial> serials;
   };
 
   // Makes the intents durable and reserves the keys, one commit for all chunks. Rows that the
   // linter finds wanting and rows whose key was certified meanwhile are refused here.
   void intend(std::span<Chunk* const> chunks) {
-    for (;;) {
+    for (bool careful = false;;) {
       storage::Batch batch;
-      put_intents(batch, chunks);
+      Drawn drawn = draw(careful);
+      for (Chunk* const chunk : chunks) put_intent(batch, drawn, *chunk);
       std::map<BatchId, Counts> counts;
       for (const Chunk* const chunk : chunks) put_refusals(batch, counts, *chunk);
       put_counts(batch, counts);
       const Result<std::uint64_t> committed = store.commit(std::move(batch));
       if (committed.ok()) return;
+      if (committed.refusal().rule == "ca-serial-taken"_rule && !careful) {
+        careful = true;
+        continue;
+      }
       if (committed.refusal().rule != "csr-key-seen"_rule)
         throw Fault("another process issues from this store");
       for (Chunk* const chunk : chunks) {
         for (const IssuedRow& row : chunk->rows) {
-          if (store.get(tables::keys_seen, key_seen_key(row.key)))
+          if (drawn.key_reuse.of(row.profile_id) == KeyReuse::refuse &&
+              store.get(tables::keys_seen, key_seen_key(row.key)))
             chunk->refused.emplace(row.number, key_seen());
         }
       }
     }
   }
 
-  void put_intents(storage::Batch& batch, std::span<Chunk* const> chunks) {
-    Drawn drawn;
-    for (Chunk* const chunk : chunks) put_intent(batch, drawn, *chunk);
+  Drawn draw(bool careful) const {
+    return {Serials(world.random, store, careful),
+            KeyReusePolicy(key_reuse, environment, world.now()),
+            {}};
   }
 
   void put_refusals(storage::Batch& batch, std::map<BatchId, Counts>& counts, const Chunk& chunk) {
@@ -185,29 +183,35 @@ struct CertificationAuthority::State {
   // One chunk's part of that commit.
   void put_intent(storage::Batch& batch, Drawn& drawn, Chunk& chunk) {
     Intent intent;
+    std::set<Bytes> keys;  // of this chunk
     for (bool clean = false; !clean;) {
       intent = {world.now(), {}};
       for (const AuthorisedRow& row : chunk.work.rows) {
         if (!chunk.refused.contains(row.row))
-          intent.serials.emplace_back(row.row, draw_serial(drawn.serials));
+          intent.serials.emplace_back(row.row, drawn.serials.draw());
       }
       chunk.rows = prepare_all(chunk.work, intent);
       clean = true;
-      for (const IssuedRow& row : chunk.rows) {
+      keys.clear();
+      for (IssuedRow& row : chunk.rows) {
         if (row.refusal)
           clean = !chunk.refused.emplace(row.number, *row.refusal).second && clean;
-        else if (drawn.keys.contains(key_seen_key(row.key)))
-          clean = !chunk.refused.emplace(row.number, key_seen()).second && clean;
+        else if (const Status key = check_key(drawn, keys, chunk.work, row); !key.ok())
+          clean = !chunk.refused.emplace(row.number, key.refusal()).second && clean;
       }
     }
+    drawn.keys.merge(keys);
     batch.require_absent(tables::intents, chunk.key,
                          Refusal{"ca-race"_rule, "another process works on these rows"});
-    batch.put(tables::intents, chunk.key, intent.record());
+    if (chunk.rows.empty())
+      batch.erase(tables::ca_work, chunk.key);  // every row has its answer
+    else
+      batch.put(tables::intents, chunk.key, intent.record());
     for (const IssuedRow& row : chunk.rows) {
       const Bytes seen = key_seen_key(row.key);
-      drawn.keys.insert(seen);
-      batch.require_absent(tables::keys_seen, seen, key_seen());
+      if (!row.key_again) batch.require_absent(tables::keys_seen, seen, key_seen());
       batch.put(tables::keys_seen, seen, {});
+      take_serial(batch, row.serial);
       batch.append(FactWriter(FactKind::certificate_intended, intent.not_before, chunk.work.trace)
                        .serial(row.serial)
                        .text(FactField::profile, row.profile_id)
@@ -217,6 +221,23 @@ struct CertificationAuthority::State {
                        .number(FactField::row, row.number)
                        .bytes());
     }
+  }
+
+  // Whether the key may be certified now; `keys` are those of the chunk. Where no key may be seen
+  // twice, the commit looks.
+  Status check_key(const Drawn& drawn, std::set<Bytes>& keys, const Work& work,
+                   IssuedRow& row) const {
+    const KeyReuse reuse = drawn.key_reuse.of(row.profile_id);
+    const Bytes seen = key_seen_key(row.key);
+    const bool at_once = drawn.keys.contains(seen) || !keys.insert(seen).second;
+    if (at_once && reuse != KeyReuse::allow) return key_seen();
+    if (reuse == KeyReuse::refuse) return {};
+    row.key_again = at_once || store.get(tables::keys_seen, seen).has_value();
+    if (!row.key_again) return {};
+    const auto authorised = std::ranges::find(work.rows, row.number, &AuthorisedRow::row);
+    TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(authorised->request));
+    TRY_ASSIGN(const Asked asked, read_request(request));
+    return drawn.key_reuse.check(store, asked, row.key);
   }
 
   static Refusal key_seen() {
@@ -326,13 +347,13 @@ Result<Signer> signer_of(const crypto::KeyStore& keys, Authority authority) {
 
 Result<std::unique_ptr<CertificationAuthority>> CertificationAuthority::open(
     const World& world, storage::Store& store, const crypto::KeyStore& keys, Workers& workers,
-    Environment environment) {
+    Environment environment, std::span<const KeyReuseRow> key_reuse) {
   TRY(claim_environment(store, environment));
   if (environment == Environment::live && keys.kind() != "pkcs11")
     return Refusal{"ceremony-live-key-store"_rule,
                    "the key store is of kind " + std::string(keys.kind())};
-  std::unique_ptr<State> state(
-      new State{world, store, workers, environment, {}, {}, WorkQueue(store), {}, {}, {}});
+  std::unique_ptr<State> state(new State{
+      world, store, workers, environment, key_reuse, {}, {}, WorkQueue(store), {}, {}, {}});
   for (const CertificateProfile& profile : certificate_profiles()) {
     if (!profile.is_ca() || profile.issuer == profile.id) continue;
     std::optional<Authority> authority = find_authority(store, profile.id);
@@ -372,7 +393,8 @@ std::size_t CertificationAuthority::issue() {
 }
 
 void CertificationAuthority::intend(storage::Batch& batch, std::span<Chunk* const> chunks) {
-  state_->put_intents(batch, chunks);
+  State::Drawn drawn = state_->draw(false);
+  for (Chunk* const chunk : chunks) state_->put_intent(batch, drawn, *chunk);
 }
 std::uint64_t CertificationAuthority::finish(std::span<Chunk* const> chunks) {
   return state_->sign_and_record(chunks);

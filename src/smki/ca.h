@@ -11,6 +11,7 @@
 
 #include "base/parallel.h"
 #include "base/world.h"
+#include "smki/key_reuse.h"
 #include "smki/profiles.h"
 #include "storage/store.h"
 
@@ -21,11 +22,9 @@ struct Chunk;
 class CertificationAuthority {
  public:
   // Finds the issuing authorities that a ceremony established and their keys.
-  static Result<std::unique_ptr<CertificationAuthority>> open(const World& world,
-                                                              storage::Store& store,
-                                                              const crypto::KeyStore& keys,
-                                                              Workers& workers,
-                                                              Environment environment);
+  static Result<std::unique_ptr<CertificationAuthority>> open(
+      const World& world, storage::Store& store, const crypto::KeyStore& keys, Workers& workers,
+      Environment environment, std::span<const KeyReuseRow> key_reuse = key_reuse_rows());
   ~CertificationAuthority();
 
   // Issues one chunk of a batch, or single requests of many subscribers together (at most limit

@@ -5,6 +5,7 @@
 #include "smki/ceremony_steps.h"
 #include "smki/lint.h"
 #include "smki/revocation.h"
+#include "smki/serials.h"
 
 namespace wattseal::smki {
 namespace {
@@ -80,7 +81,7 @@ class Ceremony {
     }
     what.profile = &profile;
     what.environment = environment_;
-    what.serial = new_serial(world_.random);
+    what.serial = Serials(world_.random, store_, true).draw();
     what.not_before = world_.now().start_of_day();
     what.key = key->public_point();
     if (profile.extensions.find("contingency") != std::string_view::npos) {
@@ -111,6 +112,7 @@ class Ceremony {
                       .text(FactField::profile, profile.id)
                       .octets(FactField::tbs_digest, crypto::sha256(tbs))
                       .bytes());
+    take_serial(intent, what.serial);
     TRY(store_.commit(std::move(intent)));
 
     const Bytes der = x509::assemble_certificate(tbs, issuer.sign(crypto::sha256(tbs)));

@@ -6,6 +6,7 @@
 #include "smki/lint.h"
 #include "smki/office_records.h"
 #include "smki/revocation.h"
+#include "smki/serials.h"
 #include "smki/transcript.h"
 
 namespace wattseal::smki {
@@ -266,7 +267,7 @@ Result<Authority> certify_successor(Sitting& sitting, const CertificateProfile& 
   ToBeSigned what;
   what.profile = &named;
   what.environment = sitting.environment();
-  what.serial = new_serial(sitting.world().random);
+  what.serial = Serials(sitting.world().random, sitting.store(), true).draw();
   what.not_before = sitting.now().start_of_day();
   what.key = key->public_point();
   what.issuer = root.identity();
@@ -278,6 +279,7 @@ Result<Authority> certify_successor(Sitting& sitting, const CertificateProfile& 
                     .text(FactField::profile, profile.id)
                     .octets(FactField::tbs_digest, crypto::sha256(tbs))
                     .bytes());
+  take_serial(intent, what.serial);
   TRY(sitting.store().commit(std::move(intent)));
   Result<x509::Certificate> certificate =
       x509::parse_certificate(x509::assemble_certificate(tbs, root_key->sign(crypto::sha256(tbs))));

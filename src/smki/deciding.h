@@ -4,6 +4,7 @@
 #include <span>
 
 #include "smki/intake.h"
+#include "smki/key_reuse.h"
 #include "smki/office_records.h"
 
 namespace wattseal::smki {
@@ -11,19 +12,26 @@ namespace wattseal::smki {
 // Refuses ra-officer-required.
 Status check_officer(const storage::Reader& reader, const Party& party, PersonId id, UtcTime now);
 
+struct Digests {
+  crypto::Digest all{};
+  Bytes halves;  // the first half of each request's digest
+};
+Digests digests_of(const std::vector<Bytes>& requests);
+
 // A submission on its way to the store.
 struct NewBatch {
+  explicit NewBatch(const Submission& the_submission) : submission(the_submission) {}
   const Submission& submission;
   std::map<std::uint32_t, Refusal> refused;
-  Bytes key;  // of submissions
+  Digests digests;
   BatchId id = 0;
   UtcTime now;
   std::int64_t milliseconds = 0;
   UtcTime due;
   std::uint32_t decided = 0;  // rows that wait no more when it is stored
   std::uint32_t rows() const { return static_cast<std::uint32_t>(submission.requests.size()); }
+  Bytes key() const;  // of submissions
 };
-Bytes submission_key(const Submission& submission);
 // The batch but for its requests: its decisions, its refused rows, the facts. It is open as long as
 // a row waits for its answer. Preconditions refuse ra-submission-race.
 void put_batch(storage::Batch& batch, const NewBatch& made);
@@ -37,7 +45,8 @@ struct Decision {
 };
 // Everything that one request can be judged by on its own, but for the proof of possession, which
 // costs more than all the rest together and is verified for many at once.
-Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader);
+Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader,
+                       const KeyReusePolicy& key_reuse);
 void check_possession(std::span<Decision* const> judged);
 // Whether an authorised request waits until people have approved it.
 bool needs_approval(const Party& party, const Asked& asked);
@@ -48,8 +57,7 @@ void hand_over(storage::Batch& batch, const WorkKey& key, const std::vector<Auth
 
 // A single request that is judged before it is stored.
 struct Admission {
-  explicit Admission(const Submission& the_submission)
-      : made{the_submission, {}, {}, 0, {}, 0, {}, 0} {}
+  explicit Admission(const Submission& the_submission) : made(the_submission) {}
   NewBatch made;
   std::optional<Refusal> turned_away;  // nothing is kept of it
   bool ordinary = false;  // must wait for people or for its turn: goes through submit()

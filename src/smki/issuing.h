@@ -14,6 +14,7 @@ struct IssuedRow {
   crypto::PublicPoint key{};
   Bytes tbs, certificate;
   std::optional<Refusal> refusal;  // of the linter; rows of an intent have none
+  bool key_again = false;          // the key was seen before, and may be
 };
 
 // Rows of one batch that go together.

@@ -31,11 +31,13 @@ std::string_view text(RowState state) {
 }
 
 RegistrationAuthority::RegistrationAuthority(const World& world, storage::Store& store,
-                                             Workers& workers, IntakeLimits limits)
+                                             Workers& workers, IntakeLimits limits,
+                                             std::span<const KeyReuseRow> key_reuse)
     : world_(world),
       store_(store),
       workers_(workers),
-      intake_(std::make_unique<Intake>(world, store, limits)) {}
+      intake_(std::make_unique<Intake>(world, store, limits)),
+      key_reuse_(key_reuse) {}
 RegistrationAuthority::~RegistrationAuthority() = default;
 
 Status RegistrationAuthority::register_party(const Party& party, TraceId trace) {
@@ -86,11 +88,21 @@ std::map<std::uint32_t, Refusal> refused_rows(const Submission& submission) {
 }
 
 // Fixes the rows' boundaries too.
-crypto::Digest digest_of(const std::vector<Bytes>& requests) {
+}  // namespace
+
+Digests digests_of(const std::vector<Bytes>& requests) {
   Bytes digests;
-  for (const Bytes& request : requests) append(digests, crypto::sha256(request));
-  return crypto::sha256(digests);
+  Digests made;
+  for (const Bytes& request : requests) {
+    const crypto::Digest digest = crypto::sha256(request);
+    append(digests, digest);
+    append(made.halves, BytesView(digest).first(16));
+  }
+  made.all = crypto::sha256(digests);
+  return made;
 }
+
+namespace {
 
 void put_rows(storage::Batch& batch, const NewBatch& made) {
   for (std::uint32_t row = 0; row < made.rows(); ++row) {
@@ -101,9 +113,9 @@ void put_rows(storage::Batch& batch, const NewBatch& made) {
 
 }  // namespace
 
-Bytes submission_key(const Submission& submission) {
+Bytes NewBatch::key() const {
   Bytes key = to_bytes(submission.subscriber.octets());
-  append(key, digest_of(submission.requests));
+  append(key, digests.all);
   return key;
 }
 
@@ -111,8 +123,8 @@ void put_batch(storage::Batch& batch, const NewBatch& made) {
   const Submission& submission = made.submission;
   const Refusal lost_race{"ra-submission-race"_rule, "the same submission came twice"};
   batch.require_absent(tables::batches, part_key(made.id, kDecisions), lost_race);
-  batch.require_absent(tables::submissions, made.key, lost_race);
-  batch.put(tables::submissions, made.key, encode_count(made.id));
+  batch.require_absent(tables::submissions, made.key(), lost_race);
+  batch.put(tables::submissions, made.key(), encode_count(made.id));
   Decisions decisions;
   decisions.subscriber = submission.subscriber;
   decisions.trace = submission.trace;
@@ -126,17 +138,17 @@ void put_batch(storage::Batch& batch, const NewBatch& made) {
   batch.put(tables::batches, part_key(made.id, kDecisions), decisions.record());
   batch.put(tables::open_batches, open_batch_key(made.id),
             OpenBatch{made.id, submission.subscriber, made.rows()}.record());
-  batch.append(
-      FactWriter(FactKind::batch_submitted, made.now, submission.trace)
-          .number(FactField::batch, made.id)
-          .eui(FactField::subscriber, submission.subscriber)
-          .number(FactField::count, made.rows())
-          .octets(FactField::batch_digest, BytesView(made.key).subspan(Eui64().octets().size()))
-          .number(FactField::person, submission.person)
-          .text(FactField::address, submission.address)
-          .number(FactField::at_milliseconds, static_cast<std::uint64_t>(made.milliseconds))
-          .time(FactField::due, made.due)
-          .bytes());
+  FactWriter fact(FactKind::batch_submitted, made.now, submission.trace);
+  fact.number(FactField::batch, made.id)
+      .eui(FactField::subscriber, submission.subscriber)
+      .number(FactField::count, made.rows())
+      .octets(FactField::batch_digest, made.digests.all)
+      .number(FactField::person, submission.person)
+      .text(FactField::address, submission.address)
+      .number(FactField::at_milliseconds, static_cast<std::uint64_t>(made.milliseconds))
+      .time(FactField::due, made.due);
+  if (made.rows() > 1) fact.octets(FactField::request_digests, made.digests.halves);
+  batch.append(fact.bytes());
   for (const auto& [row, refusal] : made.refused)
     refuse_row(batch, made.id, row, refusal, made.now, submission.trace);
 }
@@ -151,12 +163,14 @@ Result<BatchId> RegistrationAuthority::submit(const Submission& submission) {
                    std::to_string(submission.requests.size()) + " requests in one submission"};
   }
   TRY(intake_->count_submission(submission.subscriber));
-  NewBatch made{submission, refused_rows(submission), submission_key(submission), 0, {}, 0, {}, 0};
+  NewBatch made(submission);
+  made.refused = refused_rows(submission);
+  made.digests = digests_of(submission.requests);
   made.decided = static_cast<std::uint32_t>(made.refused.size());
 
   std::optional<Intake::Room> room;
   for (;;) {
-    if (const std::optional<Bytes> earlier = store_.get(tables::submissions, made.key)) {
+    if (const std::optional<Bytes> earlier = store_.get(tables::submissions, made.key())) {
       const BatchId id = RecordReader(*earlier).number();
       // Where the store failed after it had it, nobody has told the intake yet.
       if (const std::optional<Bytes> open = store_.get(tables::open_batches, open_batch_key(id)))

@@ -10,6 +10,7 @@
 
 #include "base/parallel.h"
 #include "base/world.h"
+#include "smki/key_reuse.h"
 #include "smki/profiles.h"
 #include "storage/store.h"
 
@@ -90,7 +91,8 @@ struct Admission;
 class RegistrationAuthority {
  public:
   RegistrationAuthority(const World& world, storage::Store& store, Workers& workers,
-                        IntakeLimits limits = standing_intake_limits());
+                        IntakeLimits limits = standing_intake_limits(),
+                        std::span<const KeyReuseRow> key_reuse = key_reuse_rows());
   ~RegistrationAuthority();
 
   // Recorded by the registration authority's own act; replacing a party's record is allowed and
@@ -127,6 +129,7 @@ class RegistrationAuthority {
   storage::Store& store_;
   Workers& workers_;
   std::unique_ptr<Intake> intake_;
+  std::span<const KeyReuseRow> key_reuse_;
 };
 
 }  // namespace wattseal::smki

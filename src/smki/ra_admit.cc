@@ -1,4 +1,5 @@
 // Single requests of many subscribers, judged before they are stored.
+#include "smki/authority.h"
 #include "smki/deciding.h"
 #include "smki/service_hours.h"
 
@@ -7,6 +8,7 @@ namespace {
 
 // What one round of admissions shares.
 struct Round {
+  KeyReusePolicy key_reuse;
   UtcTime now;
   std::int64_t milliseconds = 0;
   UtcTime due;
@@ -31,11 +33,12 @@ std::optional<Decision> enter(Round& round, Admission& one, Intake& intake,
   one.ordinary = !party || round.maintenance || !fits(submission) ||
                  !check_officer(reader, *party, submission.person, round.now).ok();
   if (one.ordinary) return std::nullopt;
-  one.made.key = submission_key(submission);
-  one.ordinary = !round.submissions.insert(one.made.key).second ||
-                 reader.get(tables::submissions, one.made.key).has_value();
+  one.made.digests = digests_of(submission.requests);
+  const Bytes key = one.made.key();
+  one.ordinary =
+      !round.submissions.insert(key).second || reader.get(tables::submissions, key).has_value();
   if (one.ordinary) return std::nullopt;
-  Result<Decision> judged = judge(submission.requests.front(), *party, reader);
+  Result<Decision> judged = judge(submission.requests.front(), *party, reader, round.key_reuse);
   one.ordinary = judged.ok() && needs_approval(*party, judged->asked);
   if (one.ordinary) return std::nullopt;
   Status room = intake.count_submission(submission.subscriber);
@@ -59,8 +62,15 @@ std::optional<Decision> enter(Round& round, Admission& one, Intake& intake,
 }  // namespace
 
 void RegistrationAuthority::admit(std::span<Admission* const> all) {
-  Round round;
-  round.now = world_.now();
+  const UtcTime now = world_.now();
+  Round round{KeyReusePolicy(key_reuse_, environment_of(store_).value_or(Environment::live), now),
+              now,
+              {},
+              {},
+              false,
+              {},
+              {},
+              {}};
   round.milliseconds = world_.clock.now_milliseconds();
   const Calendar calendar = Calendar::read(store_, round.now);
   round.due = calendar.due(round.now, 1);
@@ -79,7 +89,8 @@ void RegistrationAuthority::admit(std::span<Admission* const> all) {
     one->made.milliseconds = round.milliseconds;
     one->made.due = round.due;
     one->made.decided = 1;
-    if (!decision.refusal && !round.keys.insert(decision.key).second)
+    if (!decision.refusal && !round.keys.insert(decision.key).second &&
+        round.key_reuse.of(decision.asked.profile->id) != KeyReuse::allow)
       decision.refusal =
           Refusal{"csr-key-seen"_rule, "the public key is requested twice", "subjectPublicKeyInfo"};
     if (decision.refusal)

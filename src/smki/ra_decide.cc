@@ -3,6 +3,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "smki/authority.h"
 #include "smki/deciding.h"
 #include "smki/service_hours.h"
 
@@ -43,17 +44,16 @@ Status check_subscriber(const Party& party, const CertificateProfile& profile) {
 
 }  // namespace
 
-Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader) {
+Result<Decision> judge(BytesView der, const Party& party, const storage::Reader& reader,
+                       const KeyReusePolicy& key_reuse) {
   TRY_ASSIGN(const x509::CertificationRequest request, x509::parse_request(der));
   Decision decision;
   TRY_ASSIGN(decision.asked, read_request(request));
   TRY(check_subscriber(party, *decision.asked.profile));
   TRY(check_eligible(party, decision.asked));
   decision.key = key_seen_key(request.key);
-  if (reader.get(tables::keys_seen, decision.key)) {
-    return Refusal{"csr-key-seen"_rule, "the public key is in a certificate already",
-                   "subjectPublicKeyInfo"};
-  }
+  if (reader.get(tables::keys_seen, decision.key))
+    TRY(key_reuse.check(reader, decision.asked, request.key));
   decision.possession = x509::possession_claim(request);
   return decision;
 }
@@ -83,12 +83,13 @@ void hand_over(storage::Batch& batch, const WorkKey& key, const std::vector<Auth
                TraceId trace, UtcTime now) {
   const Bytes work = encode_work(rows, trace);
   batch.put(tables::ca_work, key.octets(), work);
-  batch.append(FactWriter(FactKind::row_authorised, now, trace)
-                   .number(FactField::batch, key.batch)
-                   .number(FactField::row, key.first_row)
-                   .number(FactField::count, rows.size())
-                   .octets(FactField::batch_digest, crypto::sha256(work))
-                   .bytes());
+  FactWriter fact(FactKind::row_authorised, now, trace);
+  fact.number(FactField::batch, key.batch)
+      .number(FactField::row, key.first_row)
+      .number(FactField::count, rows.size())
+      .octets(FactField::batch_digest, crypto::sha256(work));
+  if (key.order == 0) fact.text(FactField::event, kExpress);
+  batch.append(fact.bytes());
 }
 
 namespace {
@@ -112,12 +113,15 @@ void hold(storage::Batch& batch, Numbers& acts, BatchId id, const Asked& asked, 
                            decisions.person, now);
   add_act(batch, act, {decisions.person, decisions.address}, decisions.trace);
   batch.put(tables::batch_rows, key, encode_held(act.id));
+  const std::uint32_t number = row.row;
+  const Bytes work = encode_work({std::move(row)}, decisions.trace);
   batch.append(FactWriter(FactKind::row_held, now, decisions.trace)
                    .number(FactField::batch, id)
-                   .number(FactField::row, row.row)
+                   .number(FactField::row, number)
                    .number(FactField::act, act.id)
+                   .octets(FactField::batch_digest, crypto::sha256(work))
                    .bytes());
-  batch.put(tables::held_rows, key, encode_work({std::move(row)}, decisions.trace));
+  batch.put(tables::held_rows, key, work);
 }
 
 // Rows that wait, from `from` on. Fewer than `rows_max`: there are no more.
@@ -150,7 +154,8 @@ Waiting read_waiting(const storage::Reader& reader, const Intake::Item& item,
   return waiting;
 }
 
-void judge_all(Workers& workers, std::vector<Waiting>& all, const storage::Reader& reader) {
+void judge_all(Workers& workers, std::vector<Waiting>& all, const storage::Reader& reader,
+               const KeyReusePolicy& key_reuse) {
   std::vector<std::pair<Waiting*, std::size_t>> rows;
   for (Waiting& waiting : all) {
     for (std::size_t i = 0; i < waiting.rows.size(); ++i) rows.emplace_back(&waiting, i);
@@ -161,7 +166,8 @@ void judge_all(Workers& workers, std::vector<Waiting>& all, const storage::Reade
     for (std::size_t r = begin; r < end; ++r) {
       const auto& [waiting, i] = rows[r];
       Decision& decision = waiting->judged[i];
-      Result<Decision> result = judge(waiting->rows[i].second, waiting->subscriber, reader);
+      Result<Decision> result =
+          judge(waiting->rows[i].second, waiting->subscriber, reader, key_reuse);
       if (result.ok())
         decision = std::move(*result);
       else
@@ -180,13 +186,15 @@ struct Round {
   std::set<Bytes>
       keys;  // the same key twice at once; over rounds the CA's own precondition finds it
   UtcTime now;
+  const KeyReusePolicy& key_reuse;
 };
 
 void settle_rows(Round& round, Waiting& waiting) {
   Decisions& decisions = waiting.decisions;
   for (std::size_t i = 0; i < waiting.judged.size(); ++i) {
     Decision& decision = waiting.judged[i];
-    if (!decision.refusal && !round.keys.insert(decision.key).second) {
+    if (!decision.refusal && !round.keys.insert(decision.key).second &&
+        round.key_reuse.of(decision.asked.profile->id) != KeyReuse::allow) {
       decision.refusal =
           Refusal{"csr-key-seen"_rule, "the public key is requested twice", "subjectPublicKeyInfo"};
     }
@@ -225,8 +233,11 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
     }
   } while (all.empty());
 
-  judge_all(workers_, all, store_);
-  Round round{{}, Numbers(store_, "next_act"), Numbers(store_, kWorkOrder), {}, now};
+  // Before a ceremony the stricter environment.
+  const KeyReusePolicy key_reuse(key_reuse_, environment_of(store_).value_or(Environment::live),
+                                 now);
+  judge_all(workers_, all, store_, key_reuse);
+  Round round{{}, Numbers(store_, "next_act"), Numbers(store_, kWorkOrder), {}, now, key_reuse};
   std::size_t decided = 0;
   for (Waiting& waiting : all) {
     settle_rows(round, waiting);

@@ -17,6 +17,8 @@ Bytes key_seen_key(const crypto::PublicPoint& key);
 // Key of ca_work. Orders are drawn from one counter in the commit that writes the row, so that keys
 // become visible in their order.
 inline constexpr std::string_view kWorkOrder = "next_ca_work";
+inline constexpr std::string_view kExpress =
+    "express";  // event of row_authorised: the order is 0 (express.h)
 struct WorkKey {
   std::uint64_t order = 0;
   Lane lane = Lane::single;

@@ -118,17 +118,41 @@ void issued(Changes& rows, const FactView& fact) {
       x509::parse_certificate(fact.find(FactField::certificate).value_or(BytesView()));
   if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
   rows.put(tables::keys_seen, key_seen_key(certificate->key), {});
+  const Bytes issuer = certificate->authority_key_id.value_or(Bytes());
+  const std::optional<Bytes> count = rows.get(tables::issued_counts, issuer);
+  rows.put(tables::issued_counts, issuer,
+           encode_count((count ? RecordReader(*count).number() : 0) + 1));
 }
 
 void revoked(Changes& rows, const FactView& fact) {
   if (!fact.serial()) lacks(fact);
   Bytes key = to_bytes(fact.find(FactField::issuer_key_id).value_or(BytesView()));
   append(key, fact.serial()->octets());
+  rows.erase(tables::revocation_work, fact.serial()->octets());
   rows.put(tables::revocations, key,
            RecordWriter()
                .number(static_cast<std::uint64_t>(fact.at().unix_seconds()))
                .number(fact.number(FactField::reason))
                .bytes());
+}
+
+void revocation_authorised(Changes& rows, const FactView& fact) {
+  if (!fact.serial()) lacks(fact);
+  rows.put(tables::revocation_work, fact.serial()->octets(),
+           RecordWriter()
+               .number(fact.number(FactField::reason))
+               .number(fact.number(FactField::act))
+               .octets(fact.trace().octets())
+               .bytes());
+}
+
+void ceremony(Changes& rows, const FactView& fact) {
+  const std::uint64_t number = fact.number(FactField::ceremony);
+  Bytes key;
+  put_be(key, number);
+  rows.put(tables::ceremonies, key, as_bytes(fact.text(FactField::payload)));
+  if (const ActId act = fact.number(FactField::act)) rows.put(tables::key_acts, act_key(act), key);
+  drawn(rows, "next_ceremony", number);
 }
 
 void checkpoint(Changes& rows, const FactView& fact) {
@@ -164,6 +188,45 @@ void Replay::maintenance(Changes& rows, const FactView& fact) {
                .bytes());
 }
 
+// Rows of batches on their way.
+void Replay::see_row(Changes& rows, const FactView& fact) {
+  switch (fact.kind()) {
+    case FactKind::batch_submitted: submitted(rows, fact); return work_.submitted(rows, fact);
+    case FactKind::row_refused:
+      rows.put(tables::batch_rows, row_of_fact(fact),
+               encode_refused(fact.text(FactField::rule), fact.text(FactField::detail)));
+      return work_.refused(rows, fact);
+    case FactKind::row_held:
+      rows.put(tables::batch_rows, row_of_fact(fact), encode_held(fact.number(FactField::act)));
+      return work_.held(fact);
+    case FactKind::row_authorised:
+      if (fact.find(FactField::act)) rows.erase(tables::batch_rows, row_of_fact(fact));
+      return work_.authorised(rows, fact);
+    case FactKind::certificate_intended:
+      if (!fact.serial()) lacks(fact);
+      rows.put(tables::serials, fact.serial()->octets(), {});
+      if (const std::optional<BytesView> key = fact.find(FactField::key_seen))
+        rows.put(tables::keys_seen, *key, {});
+      if (fact.find(FactField::batch)) work_.intended(fact);
+      return;
+    case FactKind::certificate_issued: issued(rows, fact); return work_.issued(rows, fact);
+    case FactKind::batch_completed: return work_.completed(rows, fact);
+    default: UNREACHABLE();
+  }
+}
+
+// An authority that another succeeds is kept as a former one.
+void Replay::see_authority(Changes& rows, const FactView& fact) {
+  if (!fact.serial() || !authorities_.contains(*fact.serial())) lacks(fact);
+  const std::string_view profile = fact.text(FactField::profile);
+  std::uint32_t& generation = generations_[std::string(profile)];
+  if (const std::optional<Bytes> before = rows.get(tables::authorities, as_bytes(profile)))
+    rows.put(tables::former_authorities, former_key(profile, generation), *before);
+  ++generation;
+  rows.put(tables::authorities, as_bytes(profile),
+           encode_authority(authorities_.at(*fact.serial()), fact.text(FactField::key_label)));
+}
+
 void Replay::see(Changes& rows, const FactView& fact) {
   switch (fact.kind()) {
     case FactKind::party_registered: return party(rows, fact);
@@ -172,32 +235,22 @@ void Replay::see(Changes& rows, const FactView& fact) {
     case FactKind::act_approved:
     case FactKind::act_rejected:
     case FactKind::act_done: return act(rows, fact);
-    case FactKind::batch_submitted: return submitted(rows, fact);
+    case FactKind::batch_submitted:
     case FactKind::row_refused:
-      return rows.put(tables::batch_rows, row_of_fact(fact),
-                      encode_refused(fact.text(FactField::rule), fact.text(FactField::detail)));
     case FactKind::row_held:
-      return rows.put(tables::batch_rows, row_of_fact(fact),
-                      encode_held(fact.number(FactField::act)));
     case FactKind::row_authorised:
-      if (fact.find(FactField::act)) rows.erase(tables::batch_rows, row_of_fact(fact));
-      return;
     case FactKind::certificate_intended:
-      if (const std::optional<BytesView> key = fact.find(FactField::key_seen))
-        rows.put(tables::keys_seen, *key, {});
-      return;
+    case FactKind::batch_completed: return see_row(rows, fact);
     case FactKind::certificate_issued:
       if (!fact.serial()) lacks(fact);
-      if (fact.find(FactField::batch)) return issued(rows, fact);
+      if (fact.find(FactField::batch)) return see_row(rows, fact);
       authorities_[*fact.serial()] =
           to_bytes(fact.find(FactField::certificate).value_or(BytesView()));
       return;
-    case FactKind::authority_established:
-      if (!fact.serial() || !authorities_.contains(*fact.serial())) lacks(fact);
-      return rows.put(
-          tables::authorities, as_bytes(fact.text(FactField::profile)),
-          encode_authority(authorities_.at(*fact.serial()), fact.text(FactField::key_label)));
+    case FactKind::authority_established: return see_authority(rows, fact);
+    case FactKind::revocation_authorised: return revocation_authorised(rows, fact);
     case FactKind::certificate_revoked: return revoked(rows, fact);
+    case FactKind::ceremony_held: return ceremony(rows, fact);
     case FactKind::crl_issued: return replay_list_state(rows, fact);
     case FactKind::maintenance_planned:
     case FactKind::maintenance_cancelled: return maintenance(rows, fact);
@@ -208,15 +261,18 @@ void Replay::see(Changes& rows, const FactView& fact) {
 
 Status Replay::lists(storage::Store& into) {
   for (const CertificateProfile& profile : certificate_profiles()) {
-    const std::optional<Authority> issuer =
-        profile.is_ca() ? find_authority(into, profile.id) : std::nullopt;
-    if (!issuer) continue;
-    const Result<Bytes> list = rebuild_list(into, *issuer);
-    if (!list.ok() && list.refusal().rule == "repository-not-found"_rule) continue;
-    TRY(list);
-    storage::Batch batch;
-    batch.put(tables::crls, issuer->certificate.subject_key_id.value(), *list);
-    TRY(into.commit(std::move(batch)));
+    if (!profile.is_ca()) continue;
+    std::vector<Authority> issuers = former_authorities(into, profile.id);
+    if (std::optional<Authority> current = find_authority(into, profile.id))
+      issuers.push_back(std::move(*current));
+    for (const Authority& issuer : issuers) {
+      const Result<Bytes> list = rebuild_list(into, issuer);
+      if (!list.ok() && list.refusal().rule == "repository-not-found"_rule) continue;
+      TRY(list);
+      storage::Batch batch;
+      batch.put(tables::crls, issuer.certificate.subject_key_id.value(), *list);
+      TRY(into.commit(std::move(batch)));
+    }
   }
   return {};
 }

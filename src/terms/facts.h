@@ -108,6 +108,7 @@ enum class FactField : std::uint8_t {
   batch_digest = 64,
   effective_until = 65,  // unix seconds
   signature = 66,        // r and s
+  request_digests = 70,  // 16 octets each: SHA-256 of the request, its first half
   journal_size = 100,
   journal_chain = 101,
   note = 102,  // signed note

@@ -47,6 +47,7 @@ inline constexpr Table ceremonies{47, "ceremonies"};  // number(8) -> signed tra
 inline constexpr Table key_acts{48, "key_acts"};      // act(8) -> number of the ceremony it served
 inline constexpr Table issued_counts{49,
                                      "issued_counts"};  // issuer key id(8) -> certificates issued
+inline constexpr Table serials{54, "serials"};  // serial(16) -> nothing: taken, never drawn again
 // SMKI: repository
 inline constexpr Table certificates{
     20, "certificates"};  // serial(16) -> journal sequence of its issue fact

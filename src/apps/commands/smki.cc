@@ -1,5 +1,5 @@
-// smki ceremony | inspect | lint; submit and batch are in smki_batch.cc, performance and
-// maintenance in smki_service.cc, authorities and renewals in authorities.cc
+// smki ceremony | inspect | lint | key-reuse; submit and batch are in smki_batch.cc, performance
+// and maintenance in smki_service.cc, authorities and renewals in authorities.cc
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -7,6 +7,7 @@
 #include "apps/commands.h"
 #include "apps/options.h"
 #include "base/fault.h"
+#include "smki/key_reuse.h"
 #include "smki/lint.h"
 #include "smki/profiles.h"
 
@@ -256,6 +257,57 @@ void add_lint(CLI::App& smki, Context& context) {
   });
 }
 
+// ---- key-reuse
+
+struct KeyReuseGiven {
+  std::string at, environment = "test";
+};
+
+int key_reuse(const Context& context, const KeyReuseGiven& given) {
+  UtcTime at = context.world.now();
+  if (!given.at.empty()) {
+    const std::optional<UtcTime> day = UtcTime::parse_iso(given.at + "T00:00:00Z");
+    if (!day)
+      return refuse(
+          context, Refusal{"apps-input"_rule, "'" + given.at + "' is no date as yyyy-mm-dd", "at"});
+    at = *day;
+  }
+  const smki::KeyReusePolicy policy(
+      smki::key_reuse_rows(), given.environment == "test" ? Environment::test : Environment::live,
+      at);
+  json list = json::array();
+  for (const CertificateProfile& profile : certificate_profiles()) {
+    if (profile.is_ca()) continue;
+    const smki::KeyReuseRow* const row = policy.row(profile.id);
+    list.push_back({{"profile", profile.id},
+                    {"policy", text(policy.of(profile.id))},
+                    {"row", row ? json(row->id) : json()},
+                    {"meaning", row ? row->meaning : "no row is in force"},
+                    {"source", row ? row->source : ""},
+                    {"in_force_from", row ? json(row->in_force_from) : json()}});
+    if (!context.json)
+      fmt::print("{:<16} {:<20} {}\n{:<37} {}\n", profile.id, text(policy.of(profile.id)),
+                 row ? row->meaning : "no row is in force", "", row ? row->source : "");
+  }
+  if (context.json) print_json(list);
+  return kDone;
+}
+
+void add_key_reuse(CLI::App& smki, Context& context) {
+  const std::shared_ptr<KeyReuseGiven> given = std::make_shared<KeyReuseGiven>();
+  CLI::App* const command = smki.add_subcommand(
+      "key-reuse", "Whether a key may be certified again, by profile (data/key_reuse.tsv)");
+  command->add_option("--at", given->at, "The day to look at, yyyy-mm-dd; today by default");
+  command->add_option("--environment", given->environment, "Whose rows")
+      ->check(CLI::IsMember({"test", "live"}))
+      ->capture_default_str();
+  command->footer(examples({"wattseal smki key-reuse",
+                            "wattseal smki key-reuse --at 2015-01-01 --environment live --json"}));
+  command->callback([given, &context] {
+    context.chosen = [given, &context] { return key_reuse(context, *given); };
+  });
+}
+
 }  // namespace
 
 void add_smki(CLI::App& app, Context& context) {
@@ -265,6 +317,7 @@ void add_smki(CLI::App& app, Context& context) {
   add_authorities(*smki, context);
   add_inspect(*smki, context);
   add_lint(*smki, context);
+  add_key_reuse(*smki, context);
   add_smki_batch(*smki, context);
   add_smki_service(*smki, context);
   smki->footer(
