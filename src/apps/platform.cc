@@ -8,6 +8,7 @@
 #include "apps/metrics.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "smki/document_service.h"
 #include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
@@ -114,6 +115,8 @@ struct Platform::State {
         inventory(world, *store),
         office(world, *store),
         uploads(world, *store),
+        documents(world, *store),
+        document_service{documents, office},
         office_service{world, office, authority, *store, [this] { wake_all(); }},
         express(
             world, *store, authority, repository,
@@ -400,6 +403,8 @@ struct Platform::State {
   gateway::Inventory inventory;
   smki::Office office;
   smki::Uploads uploads;
+  smki::Documents documents;
+  smki::DocumentService document_service;
   smki::OfficeService office_service;
   smki::ExpressLane express;
   smki::SubscriberService service;
@@ -517,6 +522,7 @@ Status Platform::start_smki() {
   smki::add_office_routes(smki_router, state.office_service);
   smki::add_openapi_route(smki_router);
   smki::add_repository_routes(repository_router, state.repository);
+  smki::add_document_routes(repository_router, state.document_service);
   smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
   state.smki_server =
       state.serve("smki", std::move(smki_router), state.options.smki_port, kSmkiThreads);
@@ -605,6 +611,7 @@ smki::RegistrationAuthority& Platform::registration_authority() { return state_-
 smki::Office& Platform::office() { return state_->office; }
 smki::CertificationAuthority& Platform::certification_authority() { return *state_->ca; }
 smki::Repository& Platform::repository() { return state_->repository; }
+smki::Documents& Platform::documents() { return state_->documents; }
 gateway::Registration& Platform::registration() { return state_->registration; }
 gateway::Inventory& Platform::inventory() { return state_->inventory; }
 gateway::Gateway& Platform::gateway() { return *state_->gateway; }

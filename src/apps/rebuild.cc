@@ -25,7 +25,8 @@ constexpr storage::Table kDerived[] = {tables::parties,        tables::batch_row
                                        tables::devices,        tables::hub_devices,
                                        tables::user_endpoints, tables::log_tiles,
                                        tables::log_bundles,    tables::journal_checkpoints,
-                                       tables::maintenance,    tables::certificate_postings};
+                                       tables::maintenance,    tables::certificate_postings,
+                                       tables::documents,      tables::document_contents};
 
 struct NotDerived {
   storage::Table table;

@@ -3,9 +3,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "apps/commands.h"
+#include "apps/commands/repository_parts.h"
 #include "apps/mirror_copy.h"
-#include "http/http.h"
 #include "x509/x509.h"
 
 namespace wattseal::apps {
@@ -14,7 +13,8 @@ namespace {
 using nlohmann::json;
 
 struct Given {
-  std::string url = "http://127.0.0.1:8083", device, organisation, serial, latest, role, mirror;
+  SmkiAddress address{.url = "http://127.0.0.1:8083"};
+  std::string device, organisation, serial, latest, role, mirror;
   bool pem = false;
 };
 
@@ -33,7 +33,7 @@ void print_one(const json& found, bool pem) {
 Result<http::Response> send(const Context& context, const Given& given,
                             const http::Request& request) {
   if (given.mirror.empty()) {
-    TRY_ASSIGN(const std::unique_ptr<http::Client> client, http::Client::open(given.url));
+    TRY_ASSIGN(const std::unique_ptr<http::Client> client, open(given.address));
     return client->send(request);
   }
   TRY_ASSIGN(MirrorAnswer answer, ask_mirror(context.world, given.mirror, request));
@@ -161,9 +161,7 @@ void add_repository(CLI::App& app, Context& context) {
   const std::shared_ptr<Given> given = std::make_shared<Given>();
   CLI::App* const repository =
       app.add_subcommand("repository", "Look up certificates in the SMKI repository");
-  repository->add_option("--url", given->url, "Address of the repository")
-      ->envname("WATTSEAL_REPOSITORY_URL")
-      ->capture_default_str();
+  add_address(*repository, given->address, "repository", "WATTSEAL_REPOSITORY_URL");
   CLI::Option_group* const what = repository->add_option_group("what", "What is looked up: one of");
   what->add_option("--device", given->device, "EUI-64 of a device");
   what->add_option("--organisation", given->organisation, "EUI-64 of an organisation");
@@ -174,6 +172,7 @@ void add_repository(CLI::App& app, Context& context) {
                          "else");
   add_mirror(*repository, context);
   add_search(*repository, context, given);
+  add_documents(*repository, context, {given, &given->address});
   repository->add_option("--latest", given->latest, "Only the latest of this use")
       ->check(CLI::IsMember({"DS", "KA"}));
   repository->add_option("--role", given->role,

@@ -1,0 +1,12 @@
+// Subcommands of `wattseal repository` that stand in files of their own. Private to apps.
+#pragma once
+#include "apps/commands/smki_client.h"
+
+namespace wattseal::apps {
+
+// The options of `wattseal repository` outlive the parser with it.
+using RepositoryAddress = std::shared_ptr<const SmkiAddress>;
+
+void add_documents(CLI::App& repository, Context& context, const RepositoryAddress& address);
+
+}  // namespace wattseal::apps
