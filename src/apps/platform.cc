@@ -8,6 +8,7 @@
 #include "apps/metrics.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "smki/access_log.h"
 #include "smki/document_service.h"
 #include "smki/lifecycle.h"
 #include "smki/log.h"
@@ -117,6 +118,7 @@ struct Platform::State {
         uploads(world, *store),
         documents(world, *store),
         document_service{documents, office},
+        access_log(world, *store, office),
         office_service{world, office, authority, *store, [this] { wake_all(); }},
         express(
             world, *store, authority, repository,
@@ -385,9 +387,18 @@ struct Platform::State {
       if (*server) (*server)->stop();
     }
     for (std::unique_ptr<Pump>* pump :
-         {&alarm_pump, &backup_pump, &command_pump, &response_pump, &expiry_pump, &decide_pump,
-          &issue_pump, &publish_pump, &checkpoint_pump}) {
+         {&access_pump, &alarm_pump, &backup_pump, &command_pump, &response_pump, &expiry_pump,
+          &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
+    }
+    flush_access();
+  }
+  // What was counted before the servers stopped. A disk that is away at this moment costs it.
+  void flush_access() {
+    try {
+      access_log.flush();
+    } catch (const Fault& fault) {
+      log::error("access_records_lost", {{"why", fault.what()}});
     }
   }
 
@@ -405,6 +416,7 @@ struct Platform::State {
   smki::Uploads uploads;
   smki::Documents documents;
   smki::DocumentService document_service;
+  smki::AccessLog access_log;
   smki::OfficeService office_service;
   smki::ExpressLane express;
   smki::SubscriberService service;
@@ -425,7 +437,7 @@ struct Platform::State {
   std::multimap<smki::BatchId, Waiter*> waiters;
   std::int64_t checkpoint_at = 0;  // publish pump only
   std::set<std::string> alarms;    // alarm pump only
-  std::unique_ptr<Pump> alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
+  std::unique_ptr<Pump> access_pump, alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
       command_pump, response_pump, expiry_pump, checkpoint_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
@@ -524,6 +536,14 @@ Status Platform::start_smki() {
   smki::add_repository_routes(repository_router, state.repository);
   smki::add_document_routes(repository_router, state.document_service);
   smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
+  state.access_log.watch(repository_router);
+  state.access_pump = std::make_unique<Pump>(
+      "access",
+      [&state] {
+        state.access_log.flush();
+        return false;
+      },
+      std::chrono::minutes(limit("access_flush_minutes")));
   state.smki_server =
       state.serve("smki", std::move(smki_router), state.options.smki_port, kSmkiThreads);
   state.repository_server =

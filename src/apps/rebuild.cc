@@ -16,17 +16,29 @@ namespace {
 constexpr std::uint64_t kFactsPerStep = 4096;
 constexpr std::size_t kRowsPerStep = 4096;
 
-constexpr storage::Table kDerived[] = {tables::parties,        tables::batch_rows,
-                                       tables::submissions,    tables::people,
-                                       tables::acts,           tables::authorities,
-                                       tables::keys_seen,      tables::revocations,
-                                       tables::crls,           tables::certificates,
-                                       tables::by_subject,     tables::meter_points,
-                                       tables::devices,        tables::hub_devices,
-                                       tables::user_endpoints, tables::log_tiles,
-                                       tables::log_bundles,    tables::journal_checkpoints,
-                                       tables::maintenance,    tables::certificate_postings,
-                                       tables::documents,      tables::document_contents};
+constexpr storage::Table kDerived[] = {tables::parties,
+                                       tables::batch_rows,
+                                       tables::submissions,
+                                       tables::people,
+                                       tables::acts,
+                                       tables::authorities,
+                                       tables::keys_seen,
+                                       tables::revocations,
+                                       tables::crls,
+                                       tables::certificates,
+                                       tables::by_subject,
+                                       tables::meter_points,
+                                       tables::devices,
+                                       tables::hub_devices,
+                                       tables::user_endpoints,
+                                       tables::log_tiles,
+                                       tables::log_bundles,
+                                       tables::journal_checkpoints,
+                                       tables::maintenance,
+                                       tables::certificate_postings,
+                                       tables::documents,
+                                       tables::document_contents,
+                                       tables::repository_access};
 
 struct NotDerived {
   storage::Table table;

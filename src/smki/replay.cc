@@ -1,6 +1,7 @@
 #include "smki/replay.h"
 
 #include "base/fault.h"
+#include "smki/access_log.h"
 #include "smki/authority.h"
 #include "smki/documents.h"
 #include "smki/office_records.h"
@@ -204,6 +205,7 @@ void Replay::see(Changes& rows, const FactView& fact) {
     case FactKind::maintenance_cancelled: return maintenance(rows, fact);
     case FactKind::document_lodged:
     case FactKind::document_withdrawn: return Documents::replay(rows, fact);
+    case FactKind::repository_accessed: return AccessLog::replay(rows, fact);
     case FactKind::journal_checkpoint_signed: return checkpoint(rows, fact);
     default: return;
   }

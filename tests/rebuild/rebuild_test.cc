@@ -90,6 +90,7 @@ TEST_F(Rebuild, MakesEveryDerivedTableAsItIs) {
                             "certificate_postings",
                             "documents",
                             "document_contents",
+                            "repository_access",
                             "meter_points",
                             "devices",
                             "hub_devices",

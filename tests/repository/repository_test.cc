@@ -100,5 +100,33 @@ TEST_F(RepositoryInUse, DocumentsAreLodgedListedShownFetchedAndWithdrawn) {
   EXPECT_EQ(repository("documents"), 2) << "nothing is asked for";
 }
 
+TEST_F(RepositoryInUse, AccessIsRecordedPerPartyAndReported) {
+  ASSERT_TRUE(platform_->office().found({"Ada Moss", "Ben Reed"}, world_.new_trace()).ok());
+  const std::unique_ptr<http::Client> client =
+      http::Client::open(platform_->repository_url()).value();
+  http::Request request;
+  request.method = "GET";
+  request.path = "/api/v1/authorities";
+  request.headers = {{"X-Subscriber", apps::DccParty::party.text()}};
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(client->send(request).status, 200);
+  platform_->stop();  // what was counted goes into the journal
+  const std::string data = " --data " + (folder_ / "data").string();
+  ASSERT_EQ(run("repository access --json" + data), 0) << out_;
+  ASSERT_EQ(answer()["access"].size(), 1u) << out_;
+  EXPECT_EQ(answer()["access"][0]["answered"], 5);
+  EXPECT_EQ(answer()["access"][0]["party"], apps::DccParty::party.text());
+  EXPECT_EQ(answer()["access"][0]["query"], "authorities");
+  EXPECT_EQ(run("repository access --party nonsense --json" + data), 1);
+  EXPECT_EQ(answer()["rule"], "access-query") << out_;
+  EXPECT_EQ(run("repository access --data " + (folder_ / "nowhere").string()), 1);
+
+  start();
+  const std::string service = " --url " + platform_->smki_url();
+  ASSERT_EQ(run("repository access --person 1" + service), 0) << out_;
+  EXPECT_NE(out_.find("Data and Communica"), std::string::npos) << out_;
+  EXPECT_EQ(run("repository access --json" + service), 1);
+  EXPECT_EQ(answer()["rule"], "ra-person-missing") << out_;
+}
+
 }  // namespace
 }  // namespace wattseal

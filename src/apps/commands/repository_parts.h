@@ -8,5 +8,6 @@ namespace wattseal::apps {
 using RepositoryAddress = std::shared_ptr<const SmkiAddress>;
 
 void add_documents(CLI::App& repository, Context& context, const RepositoryAddress& address);
+void add_access(CLI::App& repository, Context& context);
 
 }  // namespace wattseal::apps
