@@ -315,6 +315,10 @@ struct Platform::State {
   void observe() {
     metrics.observe("wattseal_certificates_published", "Certificates in the repository",
                     [this] { return static_cast<double>(repository.count()); });
+    metrics.observe(
+        "wattseal_repository_age_seconds", "Since nothing waited to be published", [this] {
+          return static_cast<double>(repository.completeness().age(world.now()).value_or(-1));
+        });
     metrics.observe("wattseal_journal_entries", "Facts in the journal",
                     [this] { return static_cast<double>(store->journal_head().next - 1); });
     metrics.observe("wattseal_issuing_paused", "1 while the key store or the disk is away",
@@ -536,6 +540,9 @@ Status Platform::start_smki() {
   smki::add_repository_routes(repository_router, state.repository);
   smki::add_document_routes(repository_router, state.document_service);
   smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
+  smki::add_completeness(repository_router, state.repository, [&state]() -> std::string_view {
+    return !state.ca ? "stopped" : state.issuing_paused ? "paused" : "running";
+  });
   state.access_log.watch(repository_router);
   state.access_pump = std::make_unique<Pump>(
       "access",

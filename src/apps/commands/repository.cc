@@ -46,6 +46,19 @@ Result<http::Response> send(const Context& context, const Given& given,
   return answer.response;
 }
 
+// People are told when what they see may be old; scripts find it in the answer.
+void tell_completeness(const Context& context, const json& body) {
+  constexpr std::int64_t kNewSeconds = 60;
+  if (context.json || !body.is_object() || !body.contains("complete")) return;
+  const json& complete = body["complete"];
+  const json age = complete.value("age_seconds", json(nullptr));
+  const std::string issuing = complete.value("issuing", "");
+  if (issuing == "running" && age.is_number() && age <= kNewSeconds) return;
+  fmt::print(stderr, "Complete up to fact {}, {} s ago; issuing is {}.\n",
+             complete.value("up_to", std::uint64_t{0}), age.is_number() ? age.dump() : "unknown",
+             issuing);
+}
+
 int look_up(const Context& context, const Given& given) {
   http::Request request;
   request.method = "GET";
@@ -62,6 +75,7 @@ int look_up(const Context& context, const Given& given) {
   if (!asked.ok()) return refuse(context, asked.refusal());
   const http::Response& response = *asked;
   const json body = json::parse(response.body, nullptr, false);
+  tell_completeness(context, body);
   if (response.status != 200 || !body.is_object()) {
     fmt::print(stderr, "{}\n", body.is_object() ? body.dump(2) : response.body);
     return kRefused;
@@ -107,6 +121,7 @@ int search(const Context& context, const Given& given, const Search& asked) {
   const Result<http::Response> answered = send(context, given, request);
   if (!answered.ok()) return refuse(context, answered.refusal());
   const json page = json::parse(answered->body, nullptr, false);
+  tell_completeness(context, page);
   if (answered->status != 200 || !page.is_object() || !page.contains("certificates")) {
     fmt::print(stderr, "{}\n", page.is_object() ? page.dump(2) : answered->body);
     return kRefused;
