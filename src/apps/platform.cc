@@ -536,10 +536,11 @@ Status Platform::start_smki() {
   http::Router smki_router, repository_router;
   smki::add_subscriber_routes(smki_router, state.service);
   smki::add_office_routes(smki_router, state.office_service);
-  smki::add_openapi_route(smki_router);
+  smki::add_openapi_route(smki_router, smki::ApiOf::smki);
   smki::add_repository_routes(repository_router, state.repository);
   smki::add_document_routes(repository_router, state.document_service);
   smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
+  smki::add_openapi_route(repository_router, smki::ApiOf::repository);
   smki::add_completeness(repository_router, state.repository, [&state]() -> std::string_view {
     return !state.ca ? "stopped" : state.issuing_paused ? "paused" : "running";
   });
