@@ -453,6 +453,16 @@ Result<CertificatePage> Repository::search(const CertificateQuery& query) const 
   return page;
 }
 
+void Repository::each_published(std::uint64_t from, const Visitor& visit) const {
+  Bytes first = index_prefix(Field::all);
+  put_be(first, from);
+  store_.scan(tables::certificate_index, first, storage::prefix_end(index_prefix(Field::all)),
+              [&](BytesView key, BytesView) {
+                const Entry entry = read_entry(store_, get_be(key.last(8)));
+                return visit(entry.sequence, entry.profile, entry.certificate);
+              });
+}
+
 std::uint64_t Repository::count() const { return read_count(store_, tables::meta, kCount); }
 
 }  // namespace wattseal::smki

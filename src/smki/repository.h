@@ -90,6 +90,11 @@ class Repository {
   Result<Bytes> revocation_list(
       BytesView issuer_key_id) const;  // DER; refuses repository-not-found
   std::uint64_t count() const;         // certificates published
+  // Certificates in the order of publication, from journal sequence `from` of their issue facts on,
+  // until `visit` returns false. What changes later (status) is not looked up.
+  using Visitor = std::function<bool(std::uint64_t sequence, std::string_view profile,
+                                     const x509::Certificate& certificate)>;
+  void each_published(std::uint64_t from, const Visitor& visit) const;
   Completeness completeness() const;
   UtcTime now() const { return world_.now(); }
   // One page, in the order of the index that serves the query: EUI, profile, role, start, expiry,

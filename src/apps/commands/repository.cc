@@ -188,6 +188,7 @@ void add_repository(CLI::App& app, Context& context) {
   add_mirror(*repository, context);
   add_search(*repository, context, given);
   add_access(*repository, context);
+  add_sftp(*repository, context);
   add_documents(*repository, context, {given, &given->address});
   repository->add_option("--latest", given->latest, "Only the latest of this use")
       ->check(CLI::IsMember({"DS", "KA"}));

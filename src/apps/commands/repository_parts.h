@@ -9,5 +9,6 @@ using RepositoryAddress = std::shared_ptr<const SmkiAddress>;
 
 void add_documents(CLI::App& repository, Context& context, const RepositoryAddress& address);
 void add_access(CLI::App& repository, Context& context);
+void add_sftp(CLI::App& repository, Context& context);  // sftp-export, sftp-config, sftp-keys
 
 }  // namespace wattseal::apps
