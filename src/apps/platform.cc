@@ -8,6 +8,8 @@
 #include "apps/metrics.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "smki/access_log.h"
+#include "smki/document_service.h"
 #include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
@@ -114,6 +116,9 @@ struct Platform::State {
         inventory(world, *store),
         office(world, *store),
         uploads(world, *store),
+        documents(world, *store),
+        document_service{documents, office},
+        access_log(world, *store, office),
         office_service{world, office, authority, *store, [this] { wake_all(); }},
         express(
             world, *store, authority, repository,
@@ -310,6 +315,10 @@ struct Platform::State {
   void observe() {
     metrics.observe("wattseal_certificates_published", "Certificates in the repository",
                     [this] { return static_cast<double>(repository.count()); });
+    metrics.observe(
+        "wattseal_repository_age_seconds", "Since nothing waited to be published", [this] {
+          return static_cast<double>(repository.completeness().age(world.now()).value_or(-1));
+        });
     metrics.observe("wattseal_journal_entries", "Facts in the journal",
                     [this] { return static_cast<double>(store->journal_head().next - 1); });
     metrics.observe("wattseal_issuing_paused", "1 while the key store or the disk is away",
@@ -382,9 +391,18 @@ struct Platform::State {
       if (*server) (*server)->stop();
     }
     for (std::unique_ptr<Pump>* pump :
-         {&alarm_pump, &backup_pump, &command_pump, &response_pump, &expiry_pump, &decide_pump,
-          &issue_pump, &publish_pump, &checkpoint_pump}) {
+         {&access_pump, &alarm_pump, &backup_pump, &command_pump, &response_pump, &expiry_pump,
+          &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
+    }
+    flush_access();
+  }
+  // What was counted before the servers stopped. A disk that is away at this moment costs it.
+  void flush_access() {
+    try {
+      access_log.flush();
+    } catch (const Fault& fault) {
+      log::error("access_records_lost", {{"why", fault.what()}});
     }
   }
 
@@ -400,6 +418,9 @@ struct Platform::State {
   gateway::Inventory inventory;
   smki::Office office;
   smki::Uploads uploads;
+  smki::Documents documents;
+  smki::DocumentService document_service;
+  smki::AccessLog access_log;
   smki::OfficeService office_service;
   smki::ExpressLane express;
   smki::SubscriberService service;
@@ -420,7 +441,7 @@ struct Platform::State {
   std::multimap<smki::BatchId, Waiter*> waiters;
   std::int64_t checkpoint_at = 0;  // publish pump only
   std::set<std::string> alarms;    // alarm pump only
-  std::unique_ptr<Pump> alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
+  std::unique_ptr<Pump> access_pump, alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
       command_pump, response_pump, expiry_pump, checkpoint_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
@@ -515,9 +536,22 @@ Status Platform::start_smki() {
   http::Router smki_router, repository_router;
   smki::add_subscriber_routes(smki_router, state.service);
   smki::add_office_routes(smki_router, state.office_service);
-  smki::add_openapi_route(smki_router);
+  smki::add_openapi_route(smki_router, smki::ApiOf::smki);
   smki::add_repository_routes(repository_router, state.repository);
+  smki::add_document_routes(repository_router, state.document_service);
   smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
+  smki::add_openapi_route(repository_router, smki::ApiOf::repository);
+  smki::add_completeness(repository_router, state.repository, [&state]() -> std::string_view {
+    return !state.ca ? "stopped" : state.issuing_paused ? "paused" : "running";
+  });
+  state.access_log.watch(repository_router);
+  state.access_pump = std::make_unique<Pump>(
+      "access",
+      [&state] {
+        state.access_log.flush();
+        return false;
+      },
+      std::chrono::minutes(limit("access_flush_minutes")));
   state.smki_server =
       state.serve("smki", std::move(smki_router), state.options.smki_port, kSmkiThreads);
   state.repository_server =
@@ -605,6 +639,7 @@ smki::RegistrationAuthority& Platform::registration_authority() { return state_-
 smki::Office& Platform::office() { return state_->office; }
 smki::CertificationAuthority& Platform::certification_authority() { return *state_->ca; }
 smki::Repository& Platform::repository() { return state_->repository; }
+smki::Documents& Platform::documents() { return state_->documents; }
 gateway::Registration& Platform::registration() { return state_->registration; }
 gateway::Inventory& Platform::inventory() { return state_->inventory; }
 gateway::Gateway& Platform::gateway() { return *state_->gateway; }

@@ -11,6 +11,7 @@
 #include "gateway/gateway.h"
 #include "smki/ca.h"
 #include "smki/ceremony.h"
+#include "smki/documents.h"
 #include "smki/ra.h"
 #include "smki/ra_service.h"
 #include "smki/repository.h"
@@ -72,6 +73,7 @@ class Platform {
   smki::Office& office();
   smki::CertificationAuthority& certification_authority();
   smki::Repository& repository();
+  smki::Documents& documents();
   gateway::Registration& registration();
   gateway::Inventory& inventory();
   gateway::Gateway& gateway();

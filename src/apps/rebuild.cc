@@ -47,7 +47,10 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::log_tiles,
                                        tables::log_bundles,
                                        tables::journal_checkpoints,
-                                       tables::maintenance};
+                                       tables::maintenance,
+                                       tables::documents,
+                                       tables::document_contents,
+                                       tables::repository_access};
 
 // Contents of work under way are under digests of the facts: a row that is not what its digest says
 // differs, and cannot be made again without the source.

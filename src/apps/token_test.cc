@@ -1,7 +1,9 @@
 // The token is taken away from a running platform and put back: issuing pauses, says so, and goes
 // on; every request gets exactly one certificate.
 #include <gtest/gtest.h>
+
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <thread>
 
@@ -55,11 +57,20 @@ TEST(TokenOfARunningPlatform, PausesIssuingWhileItIsAwayAndLosesNothing) {
   EXPECT_TRUE(becomes(503));
   EXPECT_FALSE(platform.registration_authority().status(batch)->settled());
   EXPECT_EQ(platform.repository().count(), before);
+  // Look-ups go on and say so. Source: ¶65; R-08.
+  const auto look_up = [&] {
+    return nlohmann::json::parse(
+        http::Client::open(platform.repository_url()).value()->get("/api/v1/authorities").body);
+  };
+  EXPECT_EQ(look_up()["authorities"].size(), 4u);
+  EXPECT_EQ(look_up()["complete"]["issuing"], "paused");
+  EXPECT_TRUE(look_up()["complete"]["age_seconds"].is_number());
 
   fs::remove(folder / "softhsm" / "tokens");
   fs::rename(folder / "away", folder / "softhsm" / "tokens");
   ASSERT_TRUE(platform.wait_for(batch, std::chrono::seconds(60)));
   EXPECT_TRUE(becomes(200));
+  EXPECT_EQ(look_up()["complete"]["issuing"], "running");
   EXPECT_TRUE(platform.registration_authority().results(batch, 0, 1).front().serial);
   EXPECT_EQ(platform.repository().count(), before + 1);
   platform.stop();

@@ -52,6 +52,10 @@ class Router {
   void on(std::string method, std::string path, Handler handler);
   Response operator()(const Request& request) const;
   std::vector<std::pair<std::string, std::string>> routes() const;  // method and pattern
+  // Replaces the handler of each route by what `around` makes of it.
+  using Wrapper = std::function<Handler(const std::string& method, const std::string& pattern,
+                                        Handler handler)>;
+  void wrap(const Wrapper& around);
 
  private:
   struct Route {

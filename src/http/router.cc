@@ -41,6 +41,13 @@ std::vector<std::pair<std::string, std::string>> Router::routes() const {
   return all;
 }
 
+void Router::wrap(const Wrapper& around) {
+  for (Route& route : routes_) {
+    route.handler = around(route.method, route.path, std::move(route.handler));
+    CHECK(route.handler != nullptr);
+  }
+}
+
 Response Router::operator()(const Request& request) const {
   std::string_view best;
   for (const Route& route : routes_) {

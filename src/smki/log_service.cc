@@ -49,11 +49,13 @@ void add_log_routes(http::Router& router, const storage::Store& store, const tlo
   router.on("GET", "/log/key", [text = key.text()](const http::Request&) {
     return file("text/plain; charset=utf-8", text + "\n", "no-cache");
   });
-  router.on("GET", "/log/*", [&store](const http::Request& request) {
-    const Result<http::Response> answer =
-        tile(store, std::string_view(request.path).substr(kPrefix.size()));
-    return answer.ok() ? *answer : refuse(answer.refusal());
-  });
+  for (const char* const pattern : {"/log/tile/*", "/log/tile/entries/*"}) {
+    router.on("GET", pattern, [&store](const http::Request& request) {
+      const Result<http::Response> answer =
+          tile(store, std::string_view(request.path).substr(kPrefix.size()));
+      return answer.ok() ? *answer : refuse(answer.refusal());
+    });
+  }
 }
 
 }  // namespace wattseal::smki

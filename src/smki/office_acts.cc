@@ -66,11 +66,6 @@ namespace {
 
 // ---- organisations
 
-bool known_kind(std::string_view kind) {
-  return std::ranges::any_of(certificate_eligibility(),
-                             [&](const EligibilityRow& row) { return row.party_kind == kind; });
-}
-
 Result<std::vector<UserRole>> read_user_roles(std::string_view list) {
   std::vector<UserRole> roles;
   while (!list.empty()) {
@@ -107,7 +102,7 @@ Status check_free(const storage::Reader& reader, const EuiRange& wanted, Eui64 p
 Status check_admit(const ActScene& scene, const json& payload, const Person&) {
   TRY_ASSIGN(const Eui64 id, read_eui(payload, "party"));
   if (find_party(scene.reader, id)) return bad_field("party", id.text() + " is a party already");
-  if (!known_kind(get(payload, "kind")))
+  if (!known_party_kind(get(payload, "kind")))
     return bad_field("kind", "'" + get(payload, "kind") + "' is no kind of party");
   TRY(read_user_roles(get(payload, "roles")));
   return check_free(scene.reader, {id, id}, id);

@@ -1,5 +1,6 @@
 #include "smki/openapi.h"
 
+#include "smki/repository_routes.h"
 #include "smki/service_json.h"
 
 namespace wattseal::smki {
@@ -32,7 +33,8 @@ json parameter(const char* where, const std::string& name) {
           {"schema", {{"type", "string"}}}};
 }
 
-json parameters(const RouteRow& route) {
+template <typename Route>
+json parameters(const Route& route) {
   json list = json::array();
   for (std::size_t at = 0; (at = route.path.find('{', at)) != std::string_view::npos; ++at) {
     const std::size_t end = route.path.find('}', at);
@@ -53,7 +55,8 @@ json content(std::string_view types) {
   return out;
 }
 
-json operation(const RouteRow& route) {
+template <typename Route>
+json operation(const Route& route) {
   json out{{"summary", route.summary}, {"description", "Source: " + std::string(route.source)}};
   const json all = parameters(route);
   if (!all.empty()) out["parameters"] = all;
@@ -89,17 +92,53 @@ json refusal_schema() {
 
 }  // namespace
 
-json openapi_document() {
+namespace {
+
+json info(ApiOf service) {
+  if (service == ApiOf::smki)
+    return {{"title", "SMKI service"},
+            {"version", "1"},
+            {"description",
+             "Certificates for devices and organisations, and the registration authority's office. "
+             "Who calls is told by the TLS client certificate; a loopback development service "
+             "takes the headers X-Subscriber and X-Person."}};
+  return {{"title", "SMKI repository"},
+          {"version", "1"},
+          {"description",
+           "Certificates, revocation lists, documents and the public log. Reading is for everyone; "
+           "who lodges documents is told by the TLS client certificate, on a loopback development "
+           "service by the headers X-Subscriber and X-Person. Every answer states how complete it "
+           "is: the header X-Complete, in JSON the member complete (#/components/schemas/"
+           "Completeness)."}};
+}
+
+json completeness_schema() {
+  const auto may_lack = [](const char* type) { return json{{"type", {type, "null"}}}; };
+  return {{"type", "object"},
+          {"properties",
+           {{"up_to", {{"type", "integer"}}},
+            {"published_at", may_lack("string")},
+            {"checked_at", may_lack("string")},
+            {"age_seconds", may_lack("integer")},
+            {"issuing", {{"type", "string"}, {"enum", {"running", "paused", "stopped"}}}}}}};
+}
+
+template <typename Routes>
+void add_paths(json& document, const Routes& routes) {
+  for (const auto& route : routes) {
+    std::string method(route.method);
+    std::ranges::transform(method, method.begin(),
+                           [](char c) { return static_cast<char>(c - 'A' + 'a'); });
+    document["paths"][std::string(route.path)][method] = operation(route);
+  }
+}
+
+}  // namespace
+
+json openapi_document(ApiOf service) {
   json document{
       {"openapi", "3.1.0"},
-      {"info",
-       {{"title", "SMKI service"},
-        {"version", "1"},
-        {"description",
-         "Certificates for devices and organisations, and the registration authority's office. "
-         "Who calls is told by the TLS client certificate; a loopback development service takes "
-         "the "
-         "headers X-Subscriber and X-Person."}}},
+      {"info", info(service)},
       {"components",
        {{"schemas", {{"Refusal", refusal_schema()}}},
         {"responses",
@@ -111,20 +150,20 @@ json openapi_document() {
          {{"certificate", {{"type", "mutualTLS"}}},
           {"subscriber", header_key("X-Subscriber", "EUI-64; development only")},
           {"person", header_key("X-Person", "Number of a person; development only")}}}}}};
-  for (const RouteRow& route : kRoutes) {
-    std::string method(route.method);
-    std::ranges::transform(method, method.begin(),
-                           [](char c) { return static_cast<char>(c - 'A' + 'a'); });
-    document["paths"][std::string(route.path)][method] = operation(route);
+  if (service == ApiOf::smki) {
+    add_paths(document, kRoutes);
+  } else {
+    document["components"]["schemas"]["Completeness"] = completeness_schema();
+    add_paths(document, repository_routes());
   }
   return document;
 }
 
-void add_openapi_route(http::Router& router) {
-  router.on("GET", "/api/v1/openapi.json", [](const http::Request&) {
-    static const json document = openapi_document();
-    return json_answer(200, document);
-  });
+void add_openapi_route(http::Router& router, ApiOf service) {
+  router.on("GET", "/api/v1/openapi.json",
+            [document = openapi_document(service)](const http::Request&) {
+              return json_answer(200, document);
+            });
 }
 
 }  // namespace wattseal::smki

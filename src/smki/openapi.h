@@ -1,5 +1,6 @@
-// The OpenAPI 3.1 document of the SMKI service, made from data/smki_routes.tsv. Every route refuses
-// with one form of body, whose rules are those of data/rules. Threads: any. Source: L4.
+// The OpenAPI 3.1 documents of the SMKI service and of the repository, made from
+// data/smki_routes.tsv and data/repository_routes.tsv. Every JSON route refuses with one form of
+// body, whose rules are those of data/rules. Threads: any. Sources: L4, L6; R-10.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 
@@ -7,7 +8,8 @@
 
 namespace wattseal::smki {
 
-nlohmann::json openapi_document();
-void add_openapi_route(http::Router& router);  // GET /api/v1/openapi.json
+enum class ApiOf { smki, repository };
+nlohmann::json openapi_document(ApiOf service);
+void add_openapi_route(http::Router& router, ApiOf service);  // GET /api/v1/openapi.json
 
 }  // namespace wattseal::smki

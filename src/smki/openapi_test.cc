@@ -6,7 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "smki/document_service.h"
+#include "smki/log.h"
 #include "smki/ra_service.h"
+#include "smki/repository_routes.h"
 #include "smki/test_rig.h"
 
 namespace wattseal::smki {
@@ -20,38 +23,45 @@ struct Routes {
   SubscriberService service{rig.world,  rig.authority, rig.repository, rig.office,
                             *rig.store, uploads,       [] {},          rig.express};
   OfficeService office{rig.world, rig.office, rig.authority, *rig.store, [] {}};
-  http::Router router;
+  Documents documents{rig.world, *rig.store};
+  DocumentService library{documents, rig.office};
+  http::Router smki, repository;
   Routes() {
-    add_subscriber_routes(router, service);
-    add_office_routes(router, office);
-    add_openapi_route(router);
+    add_subscriber_routes(smki, service);
+    add_office_routes(smki, office);
+    add_openapi_route(smki, ApiOf::smki);
+    add_repository_routes(repository, rig.repository);
+    add_document_routes(repository, library);
+    add_log_routes(repository, *rig.store, {"log", rig.key()->public_point()});
+    add_openapi_route(repository, ApiOf::repository);
+  }
+  const http::Router& of(ApiOf service_asked) const {
+    return service_asked == ApiOf::smki ? smki : repository;
   }
 };
 
-// "/api/v1/acts/{act}/approve" as the router knows it: the longest pattern for it.
-std::string pattern_of(const std::string& path) {
-  const std::size_t brace = path.find('{');
-  return brace == std::string::npos ? path : path.substr(0, brace) + "*";
-}
+class OpenApi : public ::testing::TestWithParam<ApiOf> {};
+INSTANTIATE_TEST_SUITE_P(Services, OpenApi, ::testing::Values(ApiOf::smki, ApiOf::repository));
 
-TEST(OpenApi, DocumentsEveryRouteAndNoOther) {
+TEST_P(OpenApi, DocumentsEveryRouteAndNoOther) {
   Routes routes;
   std::set<std::pair<std::string, std::string>> served, documented;
-  for (const auto& [method, pattern] : routes.router.routes()) served.emplace(method, pattern);
-  const json document = openapi_document();
+  for (const auto& [method, pattern] : routes.of(GetParam()).routes())
+    served.emplace(method, pattern);
+  const json document = openapi_document(GetParam());
   for (const auto& [path, operations] : document["paths"].items()) {
     for (const auto& [method, operation] : operations.items()) {
       std::string upper = method;
       std::ranges::transform(upper, upper.begin(), [](unsigned char c) { return std::toupper(c); });
-      documented.emplace(upper, pattern_of(path));
+      documented.emplace(upper, route_pattern(path));
       EXPECT_TRUE(operation["responses"].contains("default")) << path;
     }
   }
   EXPECT_EQ(served, documented);
 }
 
-TEST(OpenApi, NamesEveryPathParameterAndRefersToWhatIsThere) {
-  const json document = openapi_document();
+TEST_P(OpenApi, NamesEveryPathParameterAndRefersToWhatIsThere) {
+  const json document = openapi_document(GetParam());
   for (const auto& [path, operations] : document["paths"].items()) {
     for (const auto& [method, operation] : operations.items()) {
       const auto braces = std::ranges::count(path, '{');
@@ -70,12 +80,26 @@ TEST(OpenApi, NamesEveryPathParameterAndRefersToWhatIsThere) {
   EXPECT_TRUE(document["components"]["responses"].contains("Refusal"));
 }
 
-TEST(OpenApi, IsServed) {
+TEST_P(OpenApi, IsServed) {
   Routes routes;
   http::Request request;
   request.method = "GET";
   request.path = "/api/v1/openapi.json";
-  EXPECT_EQ(json::parse(routes.router(request).body)["openapi"], "3.1.0");
+  EXPECT_EQ(json::parse(routes.of(GetParam())(request).body)["openapi"], "3.1.0");
+}
+
+// A filter that the search takes and the document does not name, or the other way round, is found.
+TEST(RepositoryOpenApi, NamesTheFiltersThatTheSearchTakes) {
+  Routes routes;
+  const json document = openapi_document(ApiOf::repository);
+  for (const json& one : document["paths"]["/api/v1/search"]["get"]["parameters"]) {
+    http::Request request;
+    request.method = "GET";
+    request.path = "/api/v1/search";
+    request.query.push_back({one["name"], "?"});
+    const json answer = json::parse(routes.repository(request).body);
+    EXPECT_NE(answer.value("found", ""), "a search has no such filter") << one["name"];
+  }
 }
 
 }  // namespace

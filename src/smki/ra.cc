@@ -41,10 +41,7 @@ RegistrationAuthority::RegistrationAuthority(const World& world, storage::Store&
 RegistrationAuthority::~RegistrationAuthority() = default;
 
 Status RegistrationAuthority::register_party(const Party& party, TraceId trace) {
-  const bool known_kind =
-      std::ranges::any_of(certificate_eligibility(),
-                          [&](const EligibilityRow& row) { return row.party_kind == party.kind; });
-  if (!known_kind)
+  if (!known_party_kind(party.kind))
     return Refusal{"ra-party-kind"_rule, "'" + party.kind + "' is no kind of party", "kind"};
   storage::Batch batch;
   batch.put(tables::parties, party.id.octets(), to_record(party));

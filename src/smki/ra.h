@@ -23,7 +23,7 @@ struct Party {
   Eui64 id;  // the entity that submits
   std::string name;
   std::string kind;  // as in data/certificate_eligibility.tsv: "supplier", "network-operator",
-                     // "agent", "dcc", "manufacturer"
+                     // "agent", "dcc", "manufacturer"; or data/document_kinds.tsv
   std::vector<UserRole> user_roles;
   std::vector<EuiRange>
       allotted;  // entities and devices it may subscribe for; organisations include their own id

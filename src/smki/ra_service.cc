@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "smki/access_log.h"
 #include "smki/performance.h"
 #include "smki/results_file.h"
 #include "smki/service_json.h"
@@ -214,6 +215,24 @@ http::Response performance(const SubscriberService& service, const http::Request
   return json_answer(200, to_json(measure_performance(*view, *month, service.world.now())));
 }
 
+http::Response access(const SubscriberService& service, const http::Request& request) {
+  const Result<Caller> caller = identify_caller(service.office, request);
+  if (!caller.ok()) return refuse(caller.refusal(), request.trace);
+  if (!of_the_authority(service, *caller))
+    return refuse({"ra-person-missing"_rule,
+                   "the report is for people of the registration authority", "X-Person"},
+                  request.trace);
+  const auto given = [&](const char* name) {
+    const std::string* const value = request.query_value(name);
+    return value ? *value : std::string();
+  };
+  const Result<AccessQuery> query =
+      read_access_query(given("party"), given("from"), given("to"), service.world.now());
+  if (!query.ok()) return refuse(query.refusal(), request.trace);
+  const std::unique_ptr<storage::Reader> view = service.store.snapshot();
+  return json_answer(200, to_json(repository_access(*view, *query), *query));
+}
+
 // Anyone may know when the service serves.
 http::Response hours(const SubscriberService& service) {
   const UtcTime now = service.world.now();
@@ -300,6 +319,8 @@ void add_subscriber_routes(http::Router& router, const SubscriberService& servic
             [&service](const http::Request& request) { return quota(service, request); });
   router.on("GET", "/api/v1/performance",
             [&service](const http::Request& request) { return performance(service, request); });
+  router.on("GET", "/api/v1/repository/access",
+            [&service](const http::Request& request) { return access(service, request); });
   router.on("GET", "/api/v1/maintenance",
             [&service](const http::Request&) { return hours(service); });
 }

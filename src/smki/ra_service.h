@@ -13,7 +13,9 @@
 //   POST /api/v1/uploads/{n}/finish           {"sha256": …}: read it and submit; answers as a batch
 //   GET  /api/v1/quota                        what the subscriber uses of what it may
 //   GET  /api/v1/performance?month=yyyy-mm    performance.h, for the registration authority's
-//   people GET  /api/v1/maintenance                  the service window and planned maintenance
+//   people
+//   GET  /api/v1/repository/access?party=&from=&to=   access_log.h, for the same people
+//   GET  /api/v1/maintenance                  the service window and planned maintenance
 // All of them are described by GET /api/v1/openapi.json (openapi.h).
 // A batch is shown to its subscriber and to people of the registration authority only. Full queues
 // answer 429 or 503 with Retry-After, what is used and what may be.

@@ -1,6 +1,8 @@
 #include "smki/records.h"
 
 #include "base/fault.h"
+#include "smki/documents.h"
+#include "smki/office_records.h"
 
 namespace wattseal::smki {
 
@@ -138,6 +140,14 @@ Bytes encode_refused(std::string_view rule, std::string_view detail) {
 
 Bytes encode_held(ActId act) {
   return RecordWriter().number(static_cast<std::uint64_t>(RowState::held)).number(act).bytes();
+}
+
+bool known_party_kind(std::string_view kind) {
+  return std::ranges::any_of(certificate_eligibility(),
+                             [&](const EligibilityRow& row) { return row.party_kind == kind; }) ||
+         std::ranges::any_of(document_kinds(), [&](const DocumentKindRow& row) {
+           return has_role(row.lodgers, kind);
+         });
 }
 
 std::string role_codes(const Party& party) {

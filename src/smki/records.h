@@ -61,6 +61,9 @@ struct Decisions {
 // When the last row of a batch got its answer: milliseconds; written when it is noticed.
 inline constexpr char kAnswered = 'a';
 
+// A kind of party exists by what some row lets it do: subscribe for certificates or lodge
+// documents.
+bool known_party_kind(std::string_view kind);
 std::string role_codes(const Party& party);  // such as "IS/GS"
 // The journal's record of a party as it now is.
 void add_party_fact(storage::Batch& batch, const Party& party, UtcTime now, TraceId trace);

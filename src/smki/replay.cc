@@ -1,7 +1,9 @@
 #include "smki/replay.h"
 
 #include "base/fault.h"
+#include "smki/access_log.h"
 #include "smki/authority.h"
+#include "smki/documents.h"
 #include "smki/office_records.h"
 #include "smki/revocation.h"
 
@@ -254,6 +256,9 @@ void Replay::see(Changes& rows, const FactView& fact) {
     case FactKind::crl_issued: return replay_list_state(rows, fact);
     case FactKind::maintenance_planned:
     case FactKind::maintenance_cancelled: return maintenance(rows, fact);
+    case FactKind::document_lodged:
+    case FactKind::document_withdrawn: return Documents::replay(rows, fact);
+    case FactKind::repository_accessed: return AccessLog::replay(rows, fact);
     case FactKind::journal_checkpoint_signed: return checkpoint(rows, fact);
     default: return;
   }

@@ -17,6 +17,7 @@ const Bytes kCursor = to_bytes(as_bytes("repository_cursor"));  // next journal 
 const Bytes kCount = to_bytes(as_bytes("repository_published"));  // certificates visible
 const Bytes kIndexed =
     to_bytes(as_bytes("repository_postings"));  // journal sequence up to which the index is made
+const Bytes kPublishedAt = to_bytes(as_bytes("repository_published_at"));  // unix seconds
 constexpr std::size_t kCertificatesPerStep = 2048;
 
 enum class Kind : Octet { device = 'D', organisation = 'O' };
@@ -244,7 +245,24 @@ bool is_page_of(const CertificateQuery& query) {
 
 }  // namespace
 
-Repository::Repository(const World& world, storage::Store& store) : world_(world), store_(store) {}
+Repository::Repository(const World& world, storage::Store& store) : world_(world), store_(store) {
+  const std::uint64_t cursor = read_count(store_, tables::meta, kCursor);
+  progress_->up_to = cursor == 0 ? 0 : cursor - 1;
+  progress_->published_at = progress_->checked_at =
+      static_cast<std::int64_t>(read_count(store_, tables::meta, kPublishedAt));
+}
+
+std::optional<std::int64_t> Completeness::age(UtcTime now) const {
+  if (!checked_at) return std::nullopt;
+  return std::max<std::int64_t>(0, now - *checked_at);
+}
+
+Completeness Repository::completeness() const {
+  const auto time = [](std::int64_t seconds) {
+    return seconds == 0 ? std::nullopt : std::optional(UtcTime::from_unix_seconds(seconds));
+  };
+  return {progress_->up_to, time(progress_->published_at), time(progress_->checked_at)};
+}
 
 // The log of a store that published before there was one.
 void Repository::catch_up(std::uint64_t cursor) {
@@ -318,13 +336,17 @@ std::size_t Repository::publish_next() {
   const std::uint64_t from = std::max(scanned_, cursor);
   std::uint64_t next = from;
   const std::vector<Found> found = issued_since(store_, from, next, log);
+  const std::int64_t now = world_.now().unix_seconds();
   if (log.added() == 0) {
     scanned_ = next;
+    progress_->up_to = next - 1;
+    progress_->checked_at = now;
     return 0;
   }
   storage::Batch batch;
   batch.put(tables::meta, kCursor, encode_count(next));
   batch.put(tables::meta, kIndexed, encode_count(next));
+  batch.put(tables::meta, kPublishedAt, encode_count(static_cast<std::uint64_t>(now)));
   log.put(batch, next);
   std::map<BatchId, Published> per_batch;
   Bytes serials;
@@ -348,6 +370,8 @@ std::size_t Repository::publish_next() {
   }
   if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
   scanned_ = next;
+  progress_->up_to = next - 1;
+  progress_->published_at = now;
   return log.added();
 }
 
@@ -427,6 +451,16 @@ Result<CertificatePage> Repository::search(const CertificateQuery& query) const 
   });
   if (more) page.next = std::move(last_seen);
   return page;
+}
+
+void Repository::each_published(std::uint64_t from, const Visitor& visit) const {
+  const IndexRange all = index_range({});
+  Bytes after = all.first;
+  put_be(after, from - std::min<std::uint64_t>(from, 1));
+  walk_index(store_, all, after, [&](BytesView, std::uint64_t sequence) {
+    const Entry entry = read_entry(store_, sequence);
+    return visit(entry.sequence, entry.profile, entry.certificate);
+  });
 }
 
 std::uint64_t Repository::count() const { return read_count(store_, tables::meta, kCount); }

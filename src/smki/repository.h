@@ -4,6 +4,7 @@
 // spec/smki.md 3.5 (requests and replies that existing clients use), 3.6. Threads: any. Rules:
 // repository-not-found, repository-query, eui-malformed, …
 #pragma once
+#include <atomic>
 #include <mutex>
 
 #include "base/world.h"
@@ -54,6 +55,16 @@ struct CertificatePage {
   Bytes next;  // empty: there is no more
 };
 
+// How far what is found here goes: whoever asks is told, also while issuing or publication is down.
+// Source: ¶65; R-08.
+struct Completeness {
+  std::uint64_t up_to = 0;              // journal: everything up to this fact is published
+  std::optional<UtcTime> published_at;  // the last publication
+  std::optional<UtcTime> checked_at;    // when nothing more waited to be published
+  // Seconds since nothing waited; absent while that was never so.
+  std::optional<std::int64_t> age(UtcTime now) const;
+};
+
 class Repository {
  public:
   Repository(const World& world, storage::Store& store);
@@ -79,6 +90,13 @@ class Repository {
   Result<Bytes> revocation_list(
       BytesView issuer_key_id) const;  // DER; refuses repository-not-found
   std::uint64_t count() const;         // certificates published
+  // Certificates in the order of publication, from journal sequence `from` of their issue facts on,
+  // until `visit` returns false. What changes later (status) is not looked up.
+  using Visitor = std::function<bool(std::uint64_t sequence, std::string_view profile,
+                                     const x509::Certificate& certificate)>;
+  void each_published(std::uint64_t from, const Visitor& visit) const;
+  Completeness completeness() const;
+  UtcTime now() const { return world_.now(); }
   // One page, in the order of the index that serves the query: EUI, profile, role, start, expiry,
   // else publication. Looks at no more than limit search_results_max certificates, so a page may be
   // short, or empty, while `next` leads on. Refuses repository-query (`after`, `limit`).
@@ -93,10 +111,16 @@ class Repository {
   void note_published(storage::Batch& batch, std::uint64_t id, const Published& published) const;
   void catch_up(std::uint64_t cursor);
   void catch_up_index(std::uint64_t cursor);
+  // Unix seconds, 0: never. Written by publish() alone.
+  struct Progress {
+    std::atomic<std::uint64_t> up_to = 0;
+    std::atomic<std::int64_t> published_at = 0, checked_at = 0;
+  };
   const World& world_;
   storage::Store& store_;
   std::unique_ptr<std::mutex> publishing_ = std::make_unique<std::mutex>();  // a mirror is moved
   std::uint64_t scanned_ = 1;  // journal entries below it hold nothing left to publish
+  std::unique_ptr<Progress> progress_ = std::make_unique<Progress>();
 };
 
 // POST /services/certificatesearch, POST /services/retrievecertificate (XML, as existing clients
@@ -105,5 +129,13 @@ class Repository {
 // /api/v1/crl/{issuer key id}. The queries are bounded by limit search_results_max. `repository`
 // outlives the router.
 void add_repository_routes(http::Router& router, const Repository& repository);
+
+// "running", "paused", "stopped": what the issuing authorities are doing.
+using IssuingState = std::function<std::string_view()>;
+// From now on every answer of the router's routes (data/repository_routes.tsv) states how complete
+// the repository is: JSON objects have the member "complete" {up_to, published_at, checked_at,
+// age_seconds, issuing}, all have the header X-Complete, which existing XML clients ignore.
+// `repository` outlives the router.
+void add_completeness(http::Router& router, const Repository& repository, IssuingState issuing);
 
 }  // namespace wattseal::smki

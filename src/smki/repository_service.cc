@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "smki/repository.h"
+#include "smki/repository_routes.h"
 #include "smki/service_json.h"
 #include "terms/terms.h"
 #include "xml/xml.h"
@@ -278,7 +279,51 @@ http::Response revocation_list(const Repository& repository, const http::Request
   return {200, "application/pkix-crl", std::string(as_text(*crl)), {}};
 }
 
+json to_json(const Completeness& complete, std::string_view issuing, UtcTime now) {
+  const auto time = [](const std::optional<UtcTime>& at) {
+    return at ? json(at->iso()) : json(nullptr);
+  };
+  const std::optional<std::int64_t> age = complete.age(now);
+  return {{"up_to", complete.up_to},
+          {"published_at", time(complete.published_at)},
+          {"checked_at", time(complete.checked_at)},
+          {"age_seconds", age ? json(*age) : json(nullptr)},
+          {"issuing", issuing}};
+}
+
+std::string header_of(const Completeness& complete, std::string_view issuing, UtcTime now) {
+  std::string text = "up-to=" + std::to_string(complete.up_to);
+  if (complete.published_at) text += "; published=" + complete.published_at->iso();
+  if (const std::optional<std::int64_t> age = complete.age(now))
+    text += "; age=" + std::to_string(*age);
+  return text + "; issuing=" + std::string(issuing);
+}
+
+// Every JSON answer of the repository is an object; the member goes in front of the others.
+void state_completeness(http::Response& response, const Completeness& complete,
+                        std::string_view issuing, UtcTime now) {
+  response.headers.push_back({"X-Complete", header_of(complete, issuing, now)});
+  std::string& body = response.body;
+  if (response.content_type != "application/json" || !body.starts_with("{\"")) return;
+  body.insert(1, "\"complete\":" + to_json(complete, issuing, now).dump() + ",");
+}
+
 }  // namespace
+
+void add_completeness(http::Router& router, const Repository& repository, IssuingState issuing) {
+  router.wrap([&](const std::string& method, const std::string& pattern, http::Handler handler) {
+    const RepositoryRoute* const route = find_repository_route(method, pattern);
+    if (!route || route->counted == "-") return handler;
+    return http::Handler(
+        [&repository, issuing, inner = std::move(handler)](const http::Request& request) {
+          // Before the answer is looked up: what it holds is not older than what is stated.
+          const Completeness complete = repository.completeness();
+          http::Response response = inner(request);
+          state_completeness(response, complete, issuing(), repository.now());
+          return response;
+        });
+  });
+}
 
 void add_repository_routes(http::Router& router, const Repository& repository) {
   router.on("POST", "/services/certificatesearch", [&repository](const http::Request& request) {

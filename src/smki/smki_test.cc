@@ -352,6 +352,54 @@ TEST(Repository, RefusesWhatIsNoSearch) {
   EXPECT_EQ(field_of("limit", "1000"), "found");
 }
 
+// Publication stops; answers go on and say how old they are. Source: ¶65; R-08.
+TEST(Repository, StatesHowCompleteItIs) {
+  Rig rig;
+  rig.settle();
+  http::Router router;
+  add_repository_routes(router, rig.repository);
+  std::string_view issuing = "running";
+  add_completeness(router, rig.repository, [&] { return issuing; });
+  const auto ask = [&](const std::string& method, const std::string& path) {
+    http::Request request;
+    request.method = method;
+    request.path = path;
+    return router(request);
+  };
+  const auto complete = [&](const std::string& path) {
+    return nlohmann::json::parse(ask("GET", path).body)["complete"];
+  };
+  const std::uint64_t facts = rig.store->journal_head().next - 1;
+  EXPECT_EQ(complete("/api/v1/authorities"),
+            (nlohmann::json{{"up_to", facts},
+                            {"published_at", "2026-05-01T10:00:00Z"},
+                            {"checked_at", "2026-05-01T10:00:00Z"},
+                            {"age_seconds", 0},
+                            {"issuing", "running"}}));
+  ASSERT_TRUE(rig.authority.submit({kMaker, {rig.device_request(kDevice)}, {}}).ok());
+  while (rig.authority.decide(1024) + rig.ca->issue() > 0) {
+  }
+  issuing = "paused";
+  rig.clock.advance(3600);
+  EXPECT_EQ(complete("/api/v1/authorities")["age_seconds"], 3600);
+  EXPECT_EQ(complete("/api/v1/authorities")["up_to"], facts);
+  EXPECT_EQ(complete("/api/v1/certificates/00")["issuing"], "paused") << "refusals say it, too";
+  const http::Response xml = ask("POST", "/services/certificatesearch");
+  EXPECT_EQ(xml.headers.back().name, "X-Complete");
+  EXPECT_EQ(xml.headers.back().value, "up-to=" + std::to_string(facts) +
+                                          "; published=2026-05-01T10:00:00Z; age=3600; "
+                                          "issuing=paused");
+  EXPECT_EQ(xml.body.find("omplete"), std::string::npos) << "existing clients see what they know";
+
+  // One that starts over the same store knows as much.
+  EXPECT_EQ(Repository(rig.world, *rig.store).completeness().age(rig.world.now()), 3600);
+  rig.settle();
+  EXPECT_EQ(complete("/api/v1/authorities")["age_seconds"], 0);
+  EXPECT_EQ(complete("/api/v1/authorities")["published_at"], "2026-05-01T11:00:00Z");
+  EXPECT_EQ(complete("/api/v1/authorities")["up_to"], rig.store->journal_head().next - 1);
+  EXPECT_EQ(Completeness().age(rig.world.now()), std::nullopt);
+}
+
 // What published before there was an index gets it with the next publication.
 TEST(Repository, IndexesAStoreThatPublishedBefore) {
   Rig rig;

@@ -61,7 +61,7 @@ const FieldRow* field_row(std::uint8_t tag) {
 
 std::string render(const FieldRow* row, BytesView value) {
   if (row == nullptr) return to_hex(value);
-  if (row->privacy == "secret" || row->privacy == "personal")
+  if (row->privacy == "secret" || row->privacy == "personal" || row->type == "octets")
     return "(" + std::to_string(value.size()) + " octets)";
   if (row->type == "text") return std::string(as_text(value));
   if (row->type == "number" && value.size() <= 8) return std::to_string(get_be(value));

@@ -57,6 +57,10 @@ inline constexpr Table by_subject{
 inline constexpr Table certificate_postings{
     27, "certificate_postings"};  // field(1) its value, block(8) -> places within the block, 2
                                   // octets each
+inline constexpr Table documents{23, "documents"};  // name 00 version(8) -> DocumentVersion record
+inline constexpr Table document_contents{24, "document_contents"};  // SHA-256(32) -> octets
+inline constexpr Table repository_access{
+    25, "repository_access"};  // period(8) party(8) interface 00 query -> answered, refused
 // Gateway
 inline constexpr Table meter_points{30,
                                     "meter_points"};    // MPAN or MPRN text -> registration record

@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/demo.h"
+#include "apps/platform.h"
 #include "apps/rebuild.h"
 #include "base/log.h"
+#include "smki/documents.h"
 #include "smki/repository.h"
 #include "storage/reading.h"
 #include "terms/tables.h"
@@ -31,7 +33,20 @@ class Rebuild : public ::testing::Test {
     options.platform.data = folder();
     options.platform.key_store = "file";
     (void)apps::run_demo(world(), options);
+    lodge_documents();
     log::set_level(log::Level::info);
+  }
+  static void lodge_documents() {
+    const std::unique_ptr<storage::Store> store =
+        std::move(storage::open_rocksdb_store(folder() / "store").value());
+    smki::Documents documents(world(), *store);
+    const smki::Lodger dcc{apps::DccParty::party};
+    for (const char* label : {"1.0", "1.1"}) {
+      const smki::Lodging rapp{
+          "rapp", "", "RAPP", label, "text/plain", std::nullopt, to_bytes(as_bytes(label))};
+      ASSERT_TRUE(documents.lodge(rapp, dcc, world().new_trace()).ok());
+    }
+    ASSERT_TRUE(documents.withdraw("rapp", 1, "wrong file", dcc, world().new_trace()).ok());
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(folder()); }
   static const World& world() {
@@ -76,6 +91,9 @@ TEST_F(Rebuild, MakesEveryDerivedTableAsItIs) {
                             "certificates",
                             "by_subject",
                             "certificate_postings",
+                            "documents",
+                            "document_contents",
+                            "repository_access",
                             "meter_points",
                             "devices",
                             "hub_devices",
@@ -106,6 +124,8 @@ TEST_F(Rebuild, FindsADamagedMissingOrAddedRowOfAnyOfThem) {
                              tables::certificates,
                              tables::by_subject,
                              tables::certificate_postings,
+                             tables::documents,
+                             tables::document_contents,
                              tables::meter_points,
                              tables::devices,
                              tables::hub_devices,

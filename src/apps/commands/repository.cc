@@ -3,9 +3,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "apps/commands.h"
+#include "apps/commands/repository_parts.h"
 #include "apps/mirror_copy.h"
-#include "http/http.h"
 #include "x509/x509.h"
 
 namespace wattseal::apps {
@@ -14,7 +13,8 @@ namespace {
 using nlohmann::json;
 
 struct Given {
-  std::string url = "http://127.0.0.1:8083", device, organisation, serial, latest, role, mirror;
+  SmkiAddress address{.url = "http://127.0.0.1:8083"};
+  std::string device, organisation, serial, latest, role, mirror;
   bool pem = false;
 };
 
@@ -33,7 +33,7 @@ void print_one(const json& found, bool pem) {
 Result<http::Response> send(const Context& context, const Given& given,
                             const http::Request& request) {
   if (given.mirror.empty()) {
-    TRY_ASSIGN(const std::unique_ptr<http::Client> client, http::Client::open(given.url));
+    TRY_ASSIGN(const std::unique_ptr<http::Client> client, open(given.address));
     return client->send(request);
   }
   TRY_ASSIGN(MirrorAnswer answer, ask_mirror(context.world, given.mirror, request));
@@ -44,6 +44,19 @@ Result<http::Response> send(const Context& context, const Given& given,
   }
   if (!context.json) fmt::print(stderr, "{}\n", staleness(answer.copy, context.world.now()));
   return answer.response;
+}
+
+// People are told when what they see may be old; scripts find it in the answer.
+void tell_completeness(const Context& context, const json& body) {
+  constexpr std::int64_t kNewSeconds = 60;
+  if (context.json || !body.is_object() || !body.contains("complete")) return;
+  const json& complete = body["complete"];
+  const json age = complete.value("age_seconds", json(nullptr));
+  const std::string issuing = complete.value("issuing", "");
+  if (issuing == "running" && age.is_number() && age <= kNewSeconds) return;
+  fmt::print(stderr, "Complete up to fact {}, {} s ago; issuing is {}.\n",
+             complete.value("up_to", std::uint64_t{0}), age.is_number() ? age.dump() : "unknown",
+             issuing);
 }
 
 int look_up(const Context& context, const Given& given) {
@@ -62,6 +75,7 @@ int look_up(const Context& context, const Given& given) {
   if (!asked.ok()) return refuse(context, asked.refusal());
   const http::Response& response = *asked;
   const json body = json::parse(response.body, nullptr, false);
+  tell_completeness(context, body);
   if (response.status != 200 || !body.is_object()) {
     fmt::print(stderr, "{}\n", body.is_object() ? body.dump(2) : response.body);
     return kRefused;
@@ -107,6 +121,7 @@ int search(const Context& context, const Given& given, const Search& asked) {
   const Result<http::Response> answered = send(context, given, request);
   if (!answered.ok()) return refuse(context, answered.refusal());
   const json page = json::parse(answered->body, nullptr, false);
+  tell_completeness(context, page);
   if (answered->status != 200 || !page.is_object() || !page.contains("certificates")) {
     fmt::print(stderr, "{}\n", page.is_object() ? page.dump(2) : answered->body);
     return kRefused;
@@ -161,9 +176,7 @@ void add_repository(CLI::App& app, Context& context) {
   const std::shared_ptr<Given> given = std::make_shared<Given>();
   CLI::App* const repository =
       app.add_subcommand("repository", "Look up certificates in the SMKI repository");
-  repository->add_option("--url", given->url, "Address of the repository")
-      ->envname("WATTSEAL_REPOSITORY_URL")
-      ->capture_default_str();
+  add_address(*repository, given->address, "repository", "WATTSEAL_REPOSITORY_URL");
   CLI::Option_group* const what = repository->add_option_group("what", "What is looked up: one of");
   what->add_option("--device", given->device, "EUI-64 of a device");
   what->add_option("--organisation", given->organisation, "EUI-64 of an organisation");
@@ -174,6 +187,9 @@ void add_repository(CLI::App& app, Context& context) {
                          "else");
   add_mirror(*repository, context);
   add_search(*repository, context, given);
+  add_access(*repository, context);
+  add_sftp(*repository, context);
+  add_documents(*repository, context, {given, &given->address});
   repository->add_option("--latest", given->latest, "Only the latest of this use")
       ->check(CLI::IsMember({"DS", "KA"}));
   repository->add_option("--role", given->role,

@@ -1,17 +1,20 @@
-// How the client commands of `wattseal smki` reach a service. Private to apps.
+// How the client commands of `wattseal smki` and `wattseal repository` reach a service. Private to
+// apps.
 #pragma once
 #include "apps/commands.h"
 #include "http/http.h"
 
 namespace wattseal::apps {
 
-struct SmkiAddress {
-  std::string url, identity, key, trusted;
+struct SmkiAddress {  // of the SMKI service or of the repository
+  std::string url = {}, identity = {}, key = {}, trusted = {};
 };
 
-inline void add_address(CLI::App& command, SmkiAddress& address) {
-  command.add_option("--url", address.url, "Address of the SMKI service")
-      ->envname("WATTSEAL_SMKI_URL")
+inline void add_address(CLI::App& command, SmkiAddress& address,
+                        const std::string& what = "SMKI service",
+                        const std::string& variable = "WATTSEAL_SMKI_URL") {
+  command.add_option("--url", address.url, "Address of the " + what)
+      ->envname(variable)
       ->capture_default_str();
   CLI::Option* const identity =
       command.add_option("--identity", address.identity, "Client certificate chain, PEM");
