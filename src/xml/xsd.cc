@@ -15,6 +15,7 @@ namespace wattseal::xml {
 namespace {
 
 constexpr std::string_view kScheme = "wattseal-schema:/";
+constexpr std::size_t kMessageOctetsMax = 240;
 constexpr int kOptions = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING;
 
 const xmlChar* text_of(const char* text) { return reinterpret_cast<const xmlChar*>(text); }
@@ -99,8 +100,10 @@ struct FirstError {
   static void keep(void* context, xmlError* error) {
     FirstError& first = *static_cast<FirstError*>(context);
     if (!first.text.empty() || error->level < XML_ERR_ERROR) return;
-    first.text = "line " + std::to_string(error->line) + ": " +
-                 std::string(trim(error->message ? error->message : "?"));
+    const std::string_view message = trim(error->message ? error->message : "?");
+    first.text = "line " + std::to_string(error->line) + ": ";
+    first.text += message.substr(0, kMessageOctetsMax);  // it quotes whole patterns and lists
+    if (message.size() > kMessageOctetsMax) first.text += "...";
   }
 };
 
