@@ -1,6 +1,6 @@
 #include "duis/duis.h"
 
-#include "duis/body_rows.h"
+#include "duis/schema.h"
 #include "terms/terms.h"
 #include "xml/dsig.h"
 
@@ -93,6 +93,8 @@ Result<Parts> split(const xml::Element& root, std::string_view name) {
 }
 
 Result<int> read_command_variant(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  while (text.starts_with('0')) text.remove_prefix(1);
   if (text.size() == 1 && text[0] >= '1' && text[0] <= '8') return text[0] - '0';
   return Refusal{"duis-command-variant"_rule, "the command variant is not 1 to 8",
                  "/Request/Header/CommandVariant"};
@@ -101,9 +103,7 @@ Result<int> read_command_variant(std::string_view text) {
 Status check_service(const ServiceRequest& request) {
   const std::string path = "/Request/Header/ServiceReferenceVariant";
   const ServiceRequestRow* row = find_service_request(request.service_variant);
-  if (row == nullptr)
-    return Refusal{"duis-service-reference"_rule,
-                   "there is no service reference variant " + request.service_variant, path};
+  CHECK(row);  // the schema has exactly the variants that have rows
   if (row->reference != request.service_reference) {
     return Refusal{
         "duis-service-reference"_rule,
@@ -159,39 +159,23 @@ Bytes RequestId::key() const {
 }
 
 Result<ServiceRequest> read_request(const xml::Element& document) {
-  TRY_ASSIGN(const Parts parts, split(document, "Request"));
+  TRY(check_schema(document));
   ServiceRequest request;
   TRY_ASSIGN(request.schema_version, schema_version(document));
-  Sequence header(*parts.header, "/Request/Header");
-  TRY_ASSIGN(const xml::Element* id, header.required("RequestID"));
-  TRY_ASSIGN(request.id, RequestId::parse(trimmed(id)));
-  if (const xml::Element* first = header.optional("FirstInSequence")) {
-    const std::string_view value = first->trimmed();
-    if (value != "true" && value != "false" && value != "1" && value != "0") {
-      return Refusal{"duis-value"_rule, "the value is no boolean",
-                     "/Request/Header/FirstInSequence"};
-    }
-    request.first_in_sequence = value == "true" || value == "1";
+  const xml::Element& header = document.children[0];
+  TRY_ASSIGN(request.id, RequestId::parse(header.child("RequestID")->trimmed()));
+  if (const xml::Element* first = header.child("FirstInSequence"))
+    request.first_in_sequence = first->trimmed() == "true" || first->trimmed() == "1";
+  if (const xml::Element* preceding = header.child("PrecedingServiceRequestID")) {
+    TRY_ASSIGN(request.preceding, RequestId::parse(preceding->trimmed()));
   }
-  if (const xml::Element* preceding = header.optional("PrecedingServiceRequestID")) {
-    TRY_ASSIGN(request.preceding, RequestId::parse(trimmed(preceding)));
-  }
-  TRY_ASSIGN(const xml::Element* variant, header.required("CommandVariant"));
-  TRY_ASSIGN(request.command_variant, read_command_variant(trimmed(variant)));
-  TRY_ASSIGN(const xml::Element* reference, header.required("ServiceReference"));
-  TRY_ASSIGN(const xml::Element* reference_variant, header.required("ServiceReferenceVariant"));
-  TRY(header.finish());
-  request.service_reference = std::string(reference->trimmed());
-  request.service_variant = std::string(reference_variant->trimmed());
-  if (parts.body->children.size() != 1)
-    return structure("the body holds exactly one element", "/Request/Body");
-  request.body = parts.body->children[0];
+  TRY_ASSIGN(request.command_variant,
+             read_command_variant(header.child("CommandVariant")->trimmed()));
+  request.service_reference = header.child("ServiceReference")->text;
+  request.service_variant = header.child("ServiceReferenceVariant")->text;
+  request.body = document.children[1].children[0];
   TRY(check_service(request));
-  if (request.body.name == kSignedPreCommand) {
-    TRY(signed_pre_command(request));
-  } else {
-    TRY(check_body(request.service_variant, request.body));
-  }
+  if (request.body.name == kSignedPreCommand) TRY(signed_pre_command(request));
   return request;
 }
 
@@ -218,16 +202,9 @@ std::string write(const ServiceRequest& request) {
 
 Result<Bytes> signed_pre_command(const ServiceRequest& request) {
   const std::string path = "/Request/Body/SignedPreCommand";
-  if (request.body.name != kSignedPreCommand)
+  const xml::Element* payload = request.body.child("GBCSPayload");
+  if (request.body.name != kSignedPreCommand || !payload)
     return Refusal{"duis-body"_rule, "the body is " + request.body.name, path};
-  Sequence body(request.body, path);
-  if (const xml::Element* at = body.optional("ExecutionDateTime")) {
-    if (!UtcTime::parse_iso(at->trimmed()))
-      return Refusal{"duis-value"_rule, "the value is no date and time",
-                     path + "/ExecutionDateTime"};
-  }
-  TRY_ASSIGN(const xml::Element* payload, body.required("GBCSPayload"));
-  TRY(body.finish());
   return read_base64(*payload, path + "/GBCSPayload");
 }
 

@@ -1,10 +1,9 @@
 // DUIS: the XML language of users. Service Requests, Service Responses and alerts as values, and
-// their one XML form. Structure, types and cardinalities of the envelope are checked here; who may
-// do what is gateway/access. No I/O, no keys: signatures are xml/dsig's. Unknown schema versions
-// are accepted from 1.0 to 5.x and echoed. Source: spec/gbcs-duis.md 3. Errors (rule -> response
-// code in data/rules/duis.tsv): duis-namespace, duis-structure, duis-request-id,
-// duis-service-reference, duis-command-variant, duis-body, duis-value, duis-schema-version; xml-*
-// from parsing.
+// their one XML form. What a request may hold is in schema.h; who may do what is gateway/access.
+// No I/O, no keys: signatures are xml/dsig's. Unknown schema versions are accepted from 1.0 to 5.x
+// and echoed. Source: spec/gbcs-duis.md 3. Errors (rule -> response code in data/rules/duis.tsv):
+// duis-namespace, duis-structure, duis-request-id, duis-service-reference, duis-command-variant,
+// duis-body, duis-value, duis-schema-version; xml-* from parsing.
 #pragma once
 #include "base/time.h"
 #include "base/types.h"
@@ -35,9 +34,9 @@ struct ServiceRequest {
   std::string service_variant;    // "4.1.1"
   xml::Element body;              // the one element inside sr:Body
 };
-// Checks namespace, header, that reference and variant belong together and are known, that the body
-// element is the one of the variant (or SignedPreCommand for command variants 5 to 7), and the
-// body's structure where rows describe it.
+// Checks the whole document against the schema (schema.h), then what binds fields together: that
+// reference and variant belong together, that the command variant is a user's (1 to 8), that the
+// body element is the one of the variant (or SignedPreCommand for command variants 5 to 7).
 Result<ServiceRequest> read_request(const xml::Element& document);
 xml::Element to_element(const ServiceRequest& request);
 std::string write(const ServiceRequest& request);  // unsigned document

@@ -8,6 +8,8 @@
 namespace wattseal::xml {
 namespace {
 
+constexpr std::string_view kDeclaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+
 Refusal refuse_no_canonical_form() {
   return {"dsig-profile"_rule, "The document has no canonical form (a relative namespace URI?)."};
 }
@@ -113,7 +115,15 @@ Result<std::string> sign(std::string_view document, const IssuerSerial& signer,
   const std::size_t end_tag = content->rfind("</");
   CHECK(end_tag != std::string::npos);
   content->insert(end_tag, signature);
-  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>" + *content;
+  return std::string(kDeclaration) + *content;
+}
+
+Result<std::string> without_signature(const Document& document) {
+  xmlDoc& tree = *document.native().tree;
+  TRY_ASSIGN(const xmlNode* signature, find_signature(tree));
+  const std::optional<std::string> content = canonical_without(tree, signature);
+  if (!content) return refuse_no_canonical_form();
+  return std::string(kDeclaration) + *content;
 }
 
 }  // namespace wattseal::xml

@@ -27,5 +27,8 @@ Status verify_signature(const Document& document, const crypto::PublicPoint& sig
 // The document with a signature appended as last child; an existing signature is replaced.
 Result<std::string> sign(std::string_view document, const IssuerSerial& signer,
                          const crypto::PrivateKey& key);
+// The document as it was digested: its canonical form, without the signature. Refuses dsig-missing,
+// dsig-profile.
+Result<std::string> without_signature(const Document& document);
 
 }  // namespace wattseal::xml

@@ -24,25 +24,31 @@ Status check_octets(std::string_view text, const Limits& limits) {
   return {};
 }
 
+constexpr std::string_view kInstanceNamespace = "http://www.w3.org/2001/XMLSchema-instance";
+
 // Attributes in a namespace (xsi:schemaLocation, xml:lang) are left out: the field's schemas have
 // none, and by its local name alone x:schemaVersion would pass for schemaVersion.
-std::vector<Attribute> to_attributes(const xmlNode& node) {
-  std::vector<Attribute> attributes;
+void fill_attributes(Element& element, const xmlNode& node) {
   for (const xmlAttr* attribute = node.properties; attribute; attribute = attribute->next) {
-    if (attribute->ns) continue;
-    Attribute& added = attributes.emplace_back();
+    if (attribute->ns) {
+      const std::string_view name = view(attribute->name);
+      const bool hint = view(attribute->ns->href) == kInstanceNamespace &&
+                        (name == "schemaLocation" || name == "noNamespaceSchemaLocation");
+      element.foreign_attribute = element.foreign_attribute || !hint;
+      continue;
+    }
+    Attribute& added = element.attributes.emplace_back();
     added.name = view(attribute->name);
     for (const xmlNode* part = attribute->children; part; part = part->next)
       added.value += view(part->content);
   }
-  return attributes;
 }
 
 // Recursion is bounded by kDepthMax.
 void fill(Element& element, const xmlNode& node) {
   element.ns = namespace_of(node);
   element.name = view(node.name);
-  element.attributes = to_attributes(node);
+  fill_attributes(element, node);
   std::size_t children = 0;
   for (const xmlNode* child = node.children; child; child = child->next)
     children += child->type == XML_ELEMENT_NODE;

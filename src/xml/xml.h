@@ -14,7 +14,7 @@
 namespace wattseal::xml {
 
 // Only attributes in no namespace: by its local name alone, x:schemaVersion would pass for
-// schemaVersion.
+// schemaVersion. Of others an Element only tells that there are some.
 struct Attribute {
   std::string name;
   std::string value;
@@ -29,6 +29,9 @@ struct Element {
   std::vector<Attribute> attributes;
   std::string text;
   std::vector<Element> children;
+  // An attribute in a namespace was there; where the schema lies (xsi:schemaLocation,
+  // xsi:noNamespaceSchemaLocation) is a hint and does not count.
+  bool foreign_attribute = false;
 
   const Element* child(std::string_view local_name) const;  // first of that name, or null
   std::vector<const Element*> all(std::string_view local_name) const;

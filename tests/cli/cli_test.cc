@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "http/http.h"
 #include "tests/vectors.h"
 
 namespace wattseal {
@@ -140,6 +142,81 @@ TEST(Conformance, TellsByItsExitCodeThatOneRequestIsSpoilt) {
   const Ran unknown = wattseal("conformance rtds --use-case NOPE --vectors " + set.string());
   EXPECT_EQ(unknown.code, 1);
   EXPECT_TRUE(unknown.out.starts_with("apps-use-case: ")) << unknown.out;
+}
+
+TEST(Duis, MakesDescribesAndValidatesRequests) {
+  const Folder folder;
+  const std::string file = (folder.path / "request.xml").string();
+  const std::string parties =
+      " --originator 90-57-53-00-00-01-00-00 --target 00-57-53-00-00-00-00-01 --counter 7";
+  EXPECT_EQ(wattseal("duis new 7.12 RandomisedOffsetLimit=900 --out " + file + parties).code, 0);
+  EXPECT_EQ(wattseal("duis validate " + file).out, file + ": valid\n");
+  EXPECT_NE(wattseal("duis show " + file).out.find("Randomised Offset Limit"), std::string::npos);
+  const Ran unknown = wattseal("duis new 7.12 Limit=900" + parties);
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_TRUE(unknown.out.starts_with("duis-key: ")) << unknown.out;
+  EXPECT_EQ(wattseal("duis new 7.12 RandomisedOffsetLimit=1800" + parties).code, 1);
+  EXPECT_EQ(wattseal("duis new 7.12 RandomisedOffsetLimit=1").code, 1) << "nobody is named";
+  const std::string text = test::read_text(file);
+  std::string wrong = text;
+  wrong.replace(wrong.find(">900<"), 5, ">1800<");
+  const std::string bad = folder.write("bad.xml", wrong);
+  const Ran verdicts = wattseal("duis validate --json " + file + " " + bad);
+  EXPECT_EQ(verdicts.code, 1);
+  const nlohmann::json list = nlohmann::json::parse(verdicts.out);
+  EXPECT_TRUE(list[0]["valid"].get<bool>());
+  EXPECT_EQ(list[1]["rule"], "duis-value");
+  EXPECT_EQ(list[1]["field"], "/Request/Body/SetRandomisedOffsetLimit/RandomisedOffsetLimit");
+  EXPECT_EQ(list[1]["found"], "the value is not an integer from 0 to 1799");
+  EXPECT_EQ(wattseal("duis validate --xsd " + folder.path.string() + " " + file).code, 1)
+      << "there is no schema";
+  const nlohmann::json page = nlohmann::json::parse(wattseal("duis describe 1.1.1 --json").out);
+  EXPECT_EQ(page["element"], "UpdateImportTariffPrimaryElement");
+  EXPECT_GT(page["body"].size(), 50u);
+  EXPECT_EQ(wattseal("duis describe 9.9").code, 1);
+  EXPECT_NE(wattseal("duis describe").out.find("1.1.1"), std::string::npos);
+}
+
+TEST(Duis, ValidatesWithTheOfficialSchemas) {
+  WATTSEAL_NEEDS_VECTORS(vectors);
+  const std::string xsd = " --xsd " + (vectors / "rtds/duis-xsd-and-xmldsig-keys").string();
+  const std::string requests = (vectors / "rtds/duis-templates-932e18d").string() + "/*.XML";
+  const Ran good = wattseal("duis validate --json " + requests + xsd);
+  EXPECT_EQ(good.code, 0);
+  for (const nlohmann::json& one : nlohmann::json::parse(good.out)) {
+    EXPECT_TRUE(one["official"]["valid"].get<bool>());
+    EXPECT_TRUE(one["agree"].get<bool>());
+  }
+}
+
+TEST(Duis, ServesSignatures) {
+  WATTSEAL_NEEDS_VECTORS(vectors);
+  const Folder folder;
+  const std::string keys = (vectors / "rtds/duis-xsd-and-xmldsig-keys").string();
+  const std::string shown = (folder.path / "served.json").string();
+  const Ran started = shell(WATTSEAL_PROGRAM " duis serve --json --port 0 --test-keys " + keys +
+                            " > " + shown + " 2>&1 & echo $!");
+  struct Server {
+    pid_t id;
+    ~Server() { ::kill(id, SIGTERM); }
+  };
+  const Server server{static_cast<pid_t>(std::stol(started.out))};
+  nlohmann::json served;
+  for (int i = 0; i < 200 && !served.is_object(); ++i) {
+    ::usleep(50'000);
+    if (fs::exists(shown)) served = nlohmann::json::parse(test::read_text(shown), nullptr, false);
+  }
+  ASSERT_TRUE(served.is_object()) << test::read_text(shown);
+  const auto client = http::Client::open(served["url"].get<std::string>());
+  ASSERT_TRUE(client.ok());
+  const std::string request =
+      test::read_text(vectors / "rtds/duis-templates-932e18d/ECS42_7.1_SUCCESS_REQUEST_DUIS.XML");
+  const nlohmann::json asked{{"message", to_base64(as_bytes(request))}};
+  const http::Response is_signed = (*client)->post("/sign", "application/json", asked.dump());
+  EXPECT_EQ(is_signed.status, 200);
+  EXPECT_EQ((*client)->post("/verify", "application/json", is_signed.body).status, 200);
+  EXPECT_EQ((*client)->post("/sign", "application/json", "{}").status, 400);
+  EXPECT_EQ((*client)->get("/sign").status, 405);
 }
 
 TEST(Help, EveryCommandHasExamplesOfItsOwn) {

@@ -1,9 +1,11 @@
-// duis sign | verify | show | correlate
+// duis sign | verify | show | correlate; the other commands of duis are in duis_schema.cc and
+// duis_serve.cc
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
+#include "apps/signing_service.h"
 #include "duis/duis.h"
 #include "gateway/transform.h"
 #include "terms/terms.h"
@@ -20,7 +22,7 @@ struct Given {
 };
 
 Result<std::string> signed_document(const Given& given) {
-  TRY_ASSIGN(const crypto::KeyHandle key, crypto::key_from_test_pem(read_input(given.key)));
+  TRY_ASSIGN(const crypto::KeyHandle key, read_test_key(given.key));
   TRY_ASSIGN(const x509::Certificate certificate,
              x509::parse_certificate_pem(read_input(given.certificate)));
   if (certificate.key != key->public_point())
@@ -35,7 +37,8 @@ void add_sign(CLI::App& duis, Context& context) {
   CLI::App* const command =
       duis.add_subcommand("sign", "Sign a document as the field's XML signature profile wants it");
   command->add_option("file", given->file, "Document; - is standard input")->required();
-  command->add_option("--test-key", given->key, "Private key (PEM, development only)")->required();
+  command->add_option("--test-key", given->key, "Private key (PEM or DER, development only)")
+      ->required();
   command->add_option("--certificate", given->certificate, "The key's certificate (PEM)")
       ->required();
   command->add_option("--out", given->out, "Where the signed document goes")->capture_default_str();
@@ -205,14 +208,16 @@ void add_correlate(CLI::App& duis, Context& context) {
 }  // namespace
 
 void add_duis(CLI::App& app, Context& context) {
-  CLI::App* const duis =
-      app.add_subcommand("duis", "Service requests and responses: sign, verify, show, correlate");
+  CLI::App* const duis = app.add_subcommand(
+      "duis", "Service requests and responses: describe, make, validate, sign, verify, show");
   duis->require_subcommand(1);
   add_sign(*duis, context);
   add_verify(*duis, context);
   add_show(*duis, context);
   add_correlate(*duis, context);
-  duis->footer(examples({"wattseal duis show request.xml",
+  add_duis_schema(*duis, context);
+  add_duis_serve(*duis, context);
+  duis->footer(examples({"wattseal duis describe 1.1.1", "wattseal duis show request.xml",
                          "wattseal duis verify response.xml --certificate dcc-xml.pem"}));
 }
 

@@ -77,8 +77,7 @@ Result<std::string> InventoryFacts::named(std::string_view name) const {
   const std::string variant = device_.variant.substr(0, device_.variant.find(' '));
   if (name == "generation")
     return std::string(device_.variant.ends_with(" older") ? "older" : "newer");
-  if (name == "twin" || name == "polyphase")
-    return std::string(variant == name ? "true" : "false");
+  if (name == "twin" || name == "polyphase") return std::string(variant == name ? "true" : "false");
   return Refusal{"gbcs-fact-missing"_rule,
                  "the inventory knows nothing of '" + std::string(name) + "'"};
 }
