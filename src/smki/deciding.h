@@ -29,6 +29,7 @@ struct NewBatch {
   std::int64_t milliseconds = 0;
   UtcTime due;
   std::uint32_t decided = 0;  // rows that wait no more when it is stored
+  bool express = false;       // judged already: it does not stand in open_batches
   std::uint32_t rows() const { return static_cast<std::uint32_t>(submission.requests.size()); }
   Bytes key() const;  // of submissions
 };

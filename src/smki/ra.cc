@@ -133,8 +133,9 @@ void put_batch(storage::Batch& batch, const NewBatch& made) {
   decisions.received_milliseconds = made.milliseconds;
   decisions.due = made.due;
   batch.put(tables::batches, part_key(made.id, kDecisions), decisions.record());
-  batch.put(tables::open_batches, open_batch_key(made.id),
-            OpenBatch{made.id, submission.subscriber, made.rows()}.record());
+  if (!made.express)
+    batch.put(tables::open_batches, open_batch_key(made.id),
+              OpenBatch{made.id, submission.subscriber, made.rows()}.record());
   FactWriter fact(FactKind::batch_submitted, made.now, submission.trace);
   fact.number(FactField::batch, made.id)
       .eui(FactField::subscriber, submission.subscriber)

@@ -89,6 +89,7 @@ void RegistrationAuthority::admit(std::span<Admission* const> all) {
     one->made.milliseconds = round.milliseconds;
     one->made.due = round.due;
     one->made.decided = 1;
+    one->made.express = true;
     if (!decision.refusal && !round.keys.insert(decision.key).second &&
         round.key_reuse.of(decision.asked.profile->id) != KeyReuse::allow)
       decision.refusal =

@@ -115,7 +115,9 @@ void ReplayWork::authorised(Changes& rows, const FactView& fact) {
   Under& batch = batch_of_fact(fact);
   const bool by_act = fact.find(FactField::act).has_value();
   const Lane lane = by_act || batch.rows.size() == 1 ? Lane::single : Lane::batched;
-  const std::uint64_t order = fact.text(FactField::event) == kExpress ? 0 : next_order_++;
+  const bool express = fact.text(FactField::event) == kExpress;
+  const std::uint64_t order = express ? 0 : next_order_++;
+  if (express) rows.erase(tables::open_batches, open_batch_key(fact.number(FactField::batch)));
   Chunk chunk{
       {order, lane, batch.decisions.subscriber, fact.number(FactField::batch), row_number(fact)},
       to_bytes(find_or_empty(fact, FactField::batch_digest)),

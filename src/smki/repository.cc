@@ -310,11 +310,11 @@ void Repository::note_published(storage::Batch& batch, std::uint64_t id,
   const Bytes key = part_key(id, kPublished);
   batch.put(tables::batches, key,
             encode_count(read_count(store_, tables::batches, key) + published.count));
-  const std::optional<Bytes> record = store_.get(tables::open_batches, open_batch_key(id));
-  if (!record) return;
-  const OpenBatch open = OpenBatch::read(id, *record);
-  if (open.rows == 1)
-    put_answered(batch, open,
+  const std::optional<Bytes> record = store_.get(tables::batches, part_key(id, kDecisions));
+  if (!record) throw Fault("a certificate belongs to no batch");
+  const Decisions decisions = Decisions::read(*record);
+  if (decisions.rows == 1 && !store_.get(tables::batches, part_key(id, kAnswered)))
+    put_answered(batch, {id, decisions.subscriber, 1},
                  {0, 0, world_.now(), world_.clock.now_milliseconds(), published.trace});
 }
 
