@@ -31,8 +31,8 @@ TEST(Rtds, IsTheSameOctetForOctet) {
                       {"mac", {{"pass", 559}, {"no-key", 4}}},  // between two devices
                       {"signature", {{"pass", 359}}},
                       {"request", {{"pass", 213}}},
-                      {"pre-command", {{"pass", 76}, {"unsupported", 5}}},
-                      {"command", {{"pass", 171}, {"exception", 1}, {"unsupported", 22}}},
+                      {"pre-command", {{"pass", 81}}},
+                      {"command", {{"pass", 190}, {"exception", 4}}},
                       {"signed-pre-command", {{"pass", 1}}},
                       {"pair",
                        {{"command-without-request", 158},

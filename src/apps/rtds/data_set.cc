@@ -242,10 +242,11 @@ Result<RemotePartyRole> RtdsFacts::role_of(Eui64 party) const {
 
 // A log to restore: rows of devices and what the log keeps of each.
 Result<gbcs::Facts::Rows> RtdsFacts::rows(std::string_view name) const {
-  const auto log = noted_.find("chf_log");
-  if (name != "chf-log" || log == noted_.end() || !log->is_object()) return Facts::rows(name);
+  if (name != "chf-log" && name != "gpf-log") return Facts::rows(name);
+  const auto log = noted_.find(name == "chf-log" ? "chf_log" : "gpf_log");
+  if (log == noted_.end()) return Facts::rows(name);
   Rows rows;
-  for (const json& entry : log->value("entries", json::array())) {
+  for (const json& entry : log->is_object() ? log->value("entries", json::array()) : *log) {
     std::vector<std::string>& row = rows.emplace_back();
     for (const json& cell : entry)
       row.push_back(cell.is_string() ? cell.get<std::string>() : cell.dump());
