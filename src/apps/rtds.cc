@@ -240,8 +240,9 @@ class Comparison {
     const Result<gbcs::Message> wanted = gbcs::decode(theirs);
     if (!wanted.ok()) return refused(wanted.refusal());
     gbcs::Message& message = ours.message;
-    const bool critical = gbcs::view(*ours.use_case).critical;
-    if (critical) {
+    const gbcs::TemplateView& view = gbcs::view(*ours.use_case);
+    const bool is_signed = view.critical || view.dcc_signed;
+    if (is_signed) {
       message.signature_field = gbcs::SignatureField::present;
       message.signature = wanted->signature;
     }
@@ -254,7 +255,7 @@ class Comparison {
     Verdict verdict = compare(encoded(name, message), theirs);
     if (verdict.result != "pass") return verdict;
     if (!secret) return {"no-key", "between " + broker_.text() + " and " + message.target.text()};
-    return critical ? signature(message) : passed();
+    return is_signed ? signature(message) : passed();
   }
 
   // One that a request carries is that of its RequestID, signed, and a pre-command of the data set.

@@ -31,8 +31,8 @@ TEST(Rtds, IsTheSameOctetForOctet) {
                       {"mac", {{"pass", 559}, {"no-key", 4}}},  // between two devices
                       {"signature", {{"pass", 359}}},
                       {"request", {{"pass", 213}}},
-                      {"pre-command", {{"pass", 44}, {"unsupported", 37}}},
-                      {"command", {{"pass", 109}, {"unsupported", 82}, {"exception", 3}}},
+                      {"pre-command", {{"pass", 81}}},
+                      {"command", {{"pass", 190}, {"exception", 4}}},
                       {"signed-pre-command", {{"pass", 1}}},
                       {"pair",
                        {{"command-without-request", 158},

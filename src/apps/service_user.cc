@@ -30,6 +30,8 @@ class UserFacts final : public gbcs::Facts {
   }
   Result<std::string> named(std::string_view name) const override {
     if (name == "twin" || name == "polyphase") return std::string("false");
+    if (name == "variant") return std::string("single");
+    if (name == "generation") return std::string("newer");
     return Refusal{"gbcs-fact-missing"_rule, "nothing is known of '" + std::string(name) + "'"};
   }
 

@@ -52,6 +52,11 @@ Result<Transformed> transform(const gbcs::TemplateSet& templates,
                                        originator.on_behalf_of};
   Transformed out;
   TRY_ASSIGN(out.use_case, templates.select(request.service_variant, text(type), context));
+  if (gbcs::view(*out.use_case).dcc_signed && originator.id == request.id.originator) {
+    return Refusal{"gateway-dcc-originator"_rule,
+                   gbcs::view(*out.use_case).use_case + " is not sent for " + originator.id.text(),
+                   "/Request/Header/RequestID"};
+  }
   TRY_ASSIGN(out.message.payload, gbcs::write_payload(*out.use_case, context));
   out.message.cra = gbcs::Cra::command;
   out.message.counter = originator.counter;

@@ -10,6 +10,14 @@
 
 namespace wattseal::gbcs {
 
+Result<RemotePartyRole> Facts::role_of(Eui64 party) const {
+  return Refusal{"gbcs-fact-missing"_rule, "the role of " + party.text() + " is not known"};
+}
+
+Result<Facts::Rows> Facts::rows(std::string_view name) const {
+  return Refusal{"gbcs-fact-missing"_rule, "nothing is known of '" + std::string(name) + "'"};
+}
+
 struct TemplateSet::State {
   std::vector<gmt::Loaded> use_cases;
 };
@@ -44,6 +52,31 @@ std::shared_ptr<const TemplateSet> TemplateSet::built_in() {
   return set;
 }
 
+namespace {
+
+bool has(const std::vector<std::string>& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+// Whether the use case is one of the device's generation and variant, and of the user's role. The
+// user is whom the DCC acts for, else the originator.
+Result<bool> serves(const TemplateView& use_case, const TransformContext& context) {
+  if (!use_case.generation.empty()) {
+    TRY_ASSIGN(const std::string generation, context.facts.named("generation"));
+    if (generation != use_case.generation) return false;
+  }
+  if (!use_case.variants.empty()) {
+    TRY_ASSIGN(const std::string variant, context.facts.named("variant"));
+    if (!has(use_case.variants, variant)) return false;
+  }
+  if (use_case.roles.empty()) return true;
+  TRY_ASSIGN(const RemotePartyRole role,
+             context.facts.role_of(context.protected_for.value_or(context.originator)));
+  return has(use_case.roles, gmt::role_word(role));
+}
+
+}  // namespace
+
 Result<const Template*> TemplateSet::select(std::string_view service_reference_variant,
                                             std::string_view device_type,
                                             const TransformContext& context) const {
@@ -61,7 +94,9 @@ Result<const Template*> TemplateSet::select(std::string_view service_reference_v
         use_case.view.device_types.end())
       continue;
     const gmt::Evaluator values(use_case, context);
-    bool holds = true;
+    const Result<bool> device_fits = serves(use_case.view, context);
+    if (!device_fits.ok()) missing = device_fits.refusal();
+    bool holds = device_fits.ok() && *device_fits;
     for (const gmt::Expr& condition : use_case.conditions) {
       const Result<bool> condition_holds = values.boolean(condition, context.body);
       // A body without the element that decides is not this use case's; it is said only when no

@@ -16,6 +16,7 @@
 
 #include "base/time.h"
 #include "gbcs/message.h"
+#include "terms/terms.h"
 #include "xml/xml.h"
 
 namespace wattseal::gbcs {
@@ -29,9 +30,16 @@ class Facts {
   // gbcs-fact-missing.
   virtual Result<int> device_type_code(Eui64 device) const = 0;
   virtual Result<Bytes> key_agreement_certificate(Eui64 device) const = 0;  // DER
-  // Named facts such as "cin" or "twin" as text ("true"/"false" for yes and no). Refuses
-  // gbcs-fact-missing.
+  // Named facts as text ("true"/"false" for yes and no): "cin", "twin", "generation" ("older" or
+  // "newer": which of two use cases for the same request the device has), "variant" ("single",
+  // "twin" or "polyphase"). Refuses gbcs-fact-missing.
   virtual Result<std::string> named(std::string_view name) const = 0;
+  // In which role a party takes part. Refuses gbcs-fact-missing, as all do by default.
+  virtual Result<RemotePartyRole> role_of(Eui64 party) const;
+  // Facts that are tables, rows of texts: "chf-log" and "gpf-log", the devices that a log is
+  // restored with (EUI-64, hash of the link key; EUI-64, type). Refuses gbcs-fact-missing, as all do by default.
+  using Rows = std::vector<std::vector<std::string>>;
+  virtual Result<Rows> rows(std::string_view name) const;
 };
 
 struct TransformContext {
@@ -53,7 +61,12 @@ struct TemplateView {  // what a template says of itself
   std::string service_reference_variant;  // "4.1.1"
   std::string element;                    // DUIS body element
   std::vector<std::string> device_types;  // "ESME", …
+  std::string generation;                 // "older" or "newer"; empty serves both
+  std::vector<std::string> variants;      // "single", "twin", "polyphase"; none: all
+  std::vector<std::string> roles;         // of the user: "Supplier", "NetworkOperator"; none: any
   bool critical = false;
+  bool dcc_signed = false;  // a party of the DCC is the originator and signs, not the user
+  bool has_mac = true;  // the access control broker adds one; not to what a party of recovery sends
   bool encrypted = false;
   PayloadKind kind = PayloadKind::dlms_request;
 };
@@ -98,14 +111,15 @@ enum class ReadForm {
   base64,
   date_time,
   date_time_span,  // first/last instant, one of those between
-  time_of_day
+  time_of_day,
+  date
 };
 
 // One value that the payload carries, traced back to the request.
 struct ReadValue {
   // Relative to the body element: "ReadLogPeriod/StartDateTime", "Thresholds[2]/@index",
-  // "*/TOUPrice[@index='3']"; "." is the body element itself and "count(Season)" a number of
-  // elements.
+  // "*/TOUPrice[@index='3']", "DayOfWeekID[.='Monday']", "Settings[Phase='2']/Limit"; "." is the
+  // body element itself and "count(Season)" a number of elements.
   std::string path;
   std::string value;  // as the request would have written it, canonical
   ReadForm form = ReadForm::text;

@@ -46,6 +46,47 @@ xml::Element* at_path(xml::Element& from, std::string_view path) {
   return slash == std::string_view::npos ? &*child : at_path(*child, path.substr(slash + 1));
 }
 
+struct ExceptionRow {
+  std::string_view request, path, in_message, source, in_force_from;
+};
+constexpr ExceptionRow kExceptions[] = {
+#include "tables/reference_exceptions.inc"
+};
+
+// Makes the element at a path say what the message has: takes it away, changes it or adds it.
+bool make_say(xml::Element& body, std::string_view path, std::string_view in_message) {
+  const std::size_t slash = path.rfind('/');
+  const std::string_view name = path.substr(slash == std::string_view::npos ? 0 : slash + 1);
+  xml::Element* const parent =
+      slash == std::string_view::npos ? &body : at_path(body, path.substr(0, slash));
+  if (parent == nullptr) return false;
+  const auto child = std::ranges::find(parent->children, name, &xml::Element::name);
+  const bool is_there = child != parent->children.end();
+  if (in_message == "-") {
+    if (is_there) parent->children.erase(child);
+    return is_there;
+  }
+  if (is_there) {
+    child->text = in_message;
+  } else {
+    parent->children.push_back({parent->ns, std::string(name), {}, std::string(in_message), {}});
+  }
+  return true;
+}
+
+std::optional<Correction> corrected_by_rows(const std::string& name,
+                                            const duis::ServiceRequest& request) {
+  Correction correction{request, ""};
+  for (const ExceptionRow& row : kExceptions) {
+    if (row.request != name) continue;
+    if (!make_say(correction.request.body, row.path, row.in_message)) return std::nullopt;
+    correction.reason += correction.reason.empty() ? "the request contradicts the message: " : "; ";
+    correction.reason += std::string(row.path) + ": the message has " +
+                         (row.in_message == "-" ? "nothing" : std::string(row.in_message));
+  }
+  return correction.reason.empty() ? std::nullopt : std::optional(std::move(correction));
+}
+
 }  // namespace
 
 Result<RtdsDataSet> RtdsDataSet::open(const fs::path& vectors) {
@@ -138,11 +179,12 @@ Result<gateway::Originator> RtdsDataSet::originator(const std::string& name,
   return made;
 }
 
+// By the data set's own notes, else by our rows.
 std::optional<Correction> RtdsDataSet::corrected(const std::string& name,
                                                  const duis::ServiceRequest& request) const {
   const json& own = noted(name);
   const auto values = own.find("xml_contradicts_hex");
-  if (values == own.end() || !values->is_object()) return std::nullopt;
+  if (values == own.end() || !values->is_object()) return corrected_by_rows(name, request);
   Correction correction{request, "the request contradicts the message, by the data set's notes:"};
   for (const auto& [path, value] : values->items()) {
     xml::Element* const element = at_path(correction.request.body, path);
@@ -172,10 +214,44 @@ Result<Bytes> RtdsFacts::key_agreement_certificate(Eui64 device) const {
 // What the notes do not say of a device is: a newer one, single.
 Result<std::string> RtdsFacts::named(std::string_view name) const {
   if (name == "generation") return text_of(noted_, "device_generation").value_or("newer");
+  if (name == "variant") return text_of(noted_, "esme_variant").value_or("single");
   if (name == "twin" || name == "polyphase")
     return std::string(text_of(noted_, "esme_variant") == name ? "true" : "false");
+  if (const auto log = noted_.find("chf_log");
+      name == "chf-network" && log != noted_.end() && log->is_object()) {
+    if (const std::optional<std::string> network = text_of(*log, "head")) return *network;
+  }
   if (const std::optional<std::string> value = text_of(noted_, name)) return *value;
   return Refusal{"gbcs-fact-missing"_rule, std::string(name)};
+}
+
+Result<RemotePartyRole> RtdsFacts::role_of(Eui64 party) const {
+  const fs::path file = data_.folder / "keystore" / (party.hex() + "-ds.pem");
+  if (!fs::exists(file))
+    return Refusal{"gbcs-fact-missing"_rule, "no certificate of " + party.text()};
+  TRY_ASSIGN(const x509::Certificate certificate,
+             x509::parse_certificate_pem(read_input(file.string())));
+  const auto unit = std::ranges::find(certificate.subject, x509::oid::organizational_unit,
+                                      &x509::NameAttribute::oid);
+  const std::optional<RemotePartyRole> role = unit == certificate.subject.end()
+                                                  ? std::nullopt
+                                                  : remote_party_role_from_ou(as_text(unit->value));
+  if (role) return *role;
+  return Refusal{"gbcs-fact-missing"_rule, "no role in the certificate of " + party.text()};
+}
+
+// A log to restore: rows of devices and what the log keeps of each.
+Result<gbcs::Facts::Rows> RtdsFacts::rows(std::string_view name) const {
+  if (name != "chf-log" && name != "gpf-log") return Facts::rows(name);
+  const auto log = noted_.find(name == "chf-log" ? "chf_log" : "gpf_log");
+  if (log == noted_.end()) return Facts::rows(name);
+  Rows rows;
+  for (const json& entry : log->is_object() ? log->value("entries", json::array()) : *log) {
+    std::vector<std::string>& row = rows.emplace_back();
+    for (const json& cell : entry)
+      row.push_back(cell.is_string() ? cell.get<std::string>() : cell.dump());
+  }
+  return rows;
 }
 
 std::optional<crypto::PublicPoint> RtdsKeys::point(Eui64 owner, const std::string& use) {

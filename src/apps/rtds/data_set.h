@@ -10,7 +10,8 @@
 
 namespace wattseal::apps {
 
-// A request for which the notes of the data set give other values than the request has.
+// A request for which the notes of the data set, or data/reference_exceptions.tsv, give other
+// values than the request has.
 struct Correction {
   duis::ServiceRequest request;
   std::string reason;
@@ -50,6 +51,8 @@ class RtdsFacts final : public gbcs::Facts {
   Result<int> device_type_code(Eui64 device) const override;
   Result<Bytes> key_agreement_certificate(Eui64 device) const override;
   Result<std::string> named(std::string_view name) const override;
+  Result<RemotePartyRole> role_of(Eui64 party) const override;  // by its certificate
+  Result<Rows> rows(std::string_view name) const override;
 
  private:
   const RtdsDataSet& data_;

@@ -75,11 +75,24 @@ Result<Bytes> InventoryFacts::key_agreement_certificate(Eui64 device) const {
 // older generation.
 Result<std::string> InventoryFacts::named(std::string_view name) const {
   const std::string variant = device_.variant.substr(0, device_.variant.find(' '));
+  if (name == "variant") return variant;
   if (name == "generation")
     return std::string(device_.variant.ends_with(" older") ? "older" : "newer");
   if (name == "twin" || name == "polyphase") return std::string(variant == name ? "true" : "false");
   return Refusal{"gbcs-fact-missing"_rule,
                  "the inventory knows nothing of '" + std::string(name) + "'"};
+}
+
+// That of its newest digital signing certificate for messages that is in use.
+Result<RemotePartyRole> InventoryFacts::role_of(Eui64 party) const {
+  for (const smki::PublishedCertificate& certificate : repository_.by_organisation(party)) {
+    if (certificate.use == KeyUse::digital_signature && certificate.role &&
+        *certificate.role != RemotePartyRole::xml_sign &&
+        certificate.status == smki::CertificateStatus::in_use)
+      return *certificate.role;
+  }
+  return Refusal{"gbcs-fact-missing"_rule,
+                 "no digital signing certificate of " + party.text() + " is in use"};
 }
 
 duis::ServiceResponse Gateway::State::answer_to(const duis::ServiceRequest& request,

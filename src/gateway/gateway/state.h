@@ -121,6 +121,7 @@ class InventoryFacts final : public gbcs::Facts {
   Result<int> device_type_code(Eui64 device) const override;
   Result<Bytes> key_agreement_certificate(Eui64 device) const override;
   Result<std::string> named(std::string_view name) const override;
+  Result<RemotePartyRole> role_of(Eui64 party) const override;
 
  private:
   const Inventory& inventory_;

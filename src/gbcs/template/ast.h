@@ -20,12 +20,17 @@ __extension__ typedef __int128 Integer;
 inline constexpr std::size_t kSlots = 16;  // loop variables alive at once
 using Slots = std::array<Integer, kSlots>;
 
-// One step of a path: a local name or any name, and at most one attribute that must have a value.
+// One step of a path: a local name or any name, and at most one thing that must have a value: an
+// attribute, a child, or the element itself.
 struct Step {
+  enum class By : Octet { nothing, attribute, child, text };
   std::string name;       // empty: any element (*)
-  std::string attribute;  // empty: no predicate
-  std::string expected;   // the value, when it is literal
-  int slot = -1;          // else the loop variable that holds it
+  int name_slot = -1;     // a loop variable whose value follows the name:
+  bool name_hex = false;  // as two hexadecimal digits, else decimal
+  By by = By::nothing;
+  std::string key;       // name of the attribute or child
+  std::string expected;  // the value, when it is literal
+  int slot = -1;         // else the loop variable that holds it
 };
 
 struct Path {
@@ -46,6 +51,7 @@ enum class Op : Octet {
   to_octets,
   to_boolean,
   to_moment,  // of the text in arguments[0]
+  nothing,    // no value can stand here: what leads to it is refused
   value_of,
   attribute_of,
   has,
@@ -58,6 +64,8 @@ enum class Op : Octet {
   execution,
   never,
   fact,
+  fact_cell,  // column `number` of the row that the loop variable `bound` counts, of the fact
+              // `text`
   device_type,
   key_agreement_certificate,
   decimal,  // text scaled by 10^number to an integer
@@ -65,6 +73,8 @@ enum class Op : Octet {
   subtract,
   multiply,
   divide,
+  modulo,
+  packed,              // bit fields from the most significant; widths in octets
   within,              // arguments[0], from number to bound
   seconds_since_2000,  // of a moment; `never` is written as number
   minutes_of_day,      // of a time of day in arguments[0]
@@ -82,6 +92,7 @@ enum class Op : Octet {
   date_time,
   date,
   gas_date,
+  plain_date,  // of the text of a date without wildcards but that of the year
   time_of_day,
   exactly,  // text of `number` octets
   add_seconds,
@@ -94,7 +105,7 @@ struct Expr {
   Integer number = 0;
   Integer bound = 0;
   std::string text;  // literal, name of an attribute or a fact
-  Bytes octets;      // literal
+  Bytes octets;      // literal, widths of bit fields
   Path path;
   std::vector<Expr> arguments;
 };
@@ -104,6 +115,8 @@ enum class NodeKind : Octet {
   when,
   range,
   repeat,
+  each,  // the variable takes the values of arguments in turn
+  rows,  // once for each row of the fact `name`
   choose,
   get,
   get_range,
@@ -114,6 +127,8 @@ enum class NodeKind : Octet {
   dlms_integer,
   dlms_octets,
   dlms_bits,
+  dlms_flags,  // a bit string of arguments[0] bits, those that hold set
+  flag,        // the bit at arguments[0], set when arguments[1] holds
   dlms_structure,
   dlms_array,
   protect,
@@ -147,7 +162,8 @@ struct Node {
   Octet member = 0;       // attribute or method; ZCL command
   Octet frame_control = 0;
   unsigned unused_bits = 0;
-  Bytes literal;  // of bit strings
+  Bytes literal;     // of bit strings
+  std::string name;  // of a fact
   Path path;
   std::vector<Expr> arguments;
   std::vector<Node> children;

@@ -13,11 +13,12 @@ namespace {
 
 using xml::Element;
 
-// One step of a path as the reader writes it: NAME, *, then [n] or [@attribute='value'] in any
-// number.
+// One step of a path as the reader writes it: NAME, *, then [n], [@attribute='value'],
+// [Child='value'] or [.='value'] in any number.
 struct Predicate {
-  std::string attribute;  // empty: a position
-  std::string value;
+  enum class By { position, attribute, child, text };
+  By by = By::position;
+  std::string key, value;  // name of the attribute or child
   std::size_t position = 0;
 };
 struct PathStep {
@@ -42,16 +43,19 @@ std::string_view without_leading_zeros(std::string_view digits) {
 
 std::optional<Predicate> parse_predicate(std::string_view inside) {
   Predicate predicate;
-  if (!inside.starts_with('@')) {
+  const std::size_t equals = inside.find("='");
+  if (equals == std::string_view::npos) {
     const std::optional<std::size_t> position = number_of(inside);
     if (!position || *position == 0) return std::nullopt;
     predicate.position = *position;
     return predicate;
   }
-  const std::size_t equals = inside.find("='");
-  if (equals == std::string_view::npos || !inside.ends_with('\'') || inside.size() < equals + 3)
-    return std::nullopt;
-  predicate.attribute = inside.substr(1, equals - 1);
+  if (!inside.ends_with('\'') || inside.size() < equals + 3) return std::nullopt;
+  const bool attribute = inside.starts_with('@');
+  predicate.key = inside.substr(attribute ? 1 : 0, equals - (attribute ? 1 : 0));
+  predicate.by = attribute              ? Predicate::By::attribute
+                 : predicate.key == "." ? Predicate::By::text
+                                        : Predicate::By::child;
   predicate.value = inside.substr(equals + 2, inside.size() - equals - 3);
   return predicate;
 }
@@ -175,6 +179,14 @@ bool same_time_of_day(std::string_view read, std::string_view written) {
   return hundredths(read) == hundredths(written);
 }
 
+// The time zone of a date is left out or UTC.
+bool same_date(std::string_view read, std::string_view written) {
+  for (std::string_view* const date : {&read, &written}) {
+    if (date->ends_with('Z')) date->remove_suffix(1);
+  }
+  return read == written;
+}
+
 bool same_hex(std::string_view read, std::string_view written) {
   std::string digits(written);
   std::erase(digits, '-');
@@ -201,6 +213,7 @@ bool same(ReadForm form, std::string_view read, std::string_view written) {
     case ReadForm::date_time: return same_instant(read, written);
     case ReadForm::date_time_span: return within_span(read, written);
     case ReadForm::time_of_day: return same_time_of_day(read, written);
+    case ReadForm::date: return same_date(read, written);
   }
   UNREACHABLE();
 }
@@ -231,6 +244,9 @@ class Comparison {
         return Refusal{"correlate-unexplained"_rule,
                        "the payload says that the request does not have this element", path};
       }
+      for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+           slash = path.rfind('/', slash - 1))
+        explain_empty(path.substr(0, slash));
     }
     for (const std::string& path : read_.unused) {
       for (const Element* const element : resolve(path)) explain_all(*element);
@@ -260,18 +276,31 @@ class Comparison {
 
   std::vector<const Element*> keep(std::vector<const Element*> elements,
                                    const Predicate& predicate) {
-    if (predicate.attribute.empty()) {
+    if (predicate.by == Predicate::By::position) {
       if (predicate.position > elements.size()) return {};
       return {elements[predicate.position - 1]};
     }
     std::erase_if(elements, [&](const Element* element) {
-      const std::string* const value = element->attribute(predicate.attribute);
-      return value == nullptr ||
-             without_leading_zeros(*value) != without_leading_zeros(predicate.value);
+      const std::optional<std::string_view> value = text_of(*element, predicate);
+      return !value || without_leading_zeros(*value) != without_leading_zeros(predicate.value);
     });
-    for (const Element* const element : elements)
-      explained_attributes_.insert(element->attribute(predicate.attribute));
+    for (const Element* const element : elements) {
+      if (predicate.by == Predicate::By::attribute)
+        explained_attributes_.insert(element->attribute(predicate.key));
+      if (predicate.by == Predicate::By::child) explained_.insert(element->child(predicate.key));
+    }
     return elements;
+  }
+
+  static std::optional<std::string_view> text_of(const Element& element,
+                                                 const Predicate& predicate) {
+    if (predicate.by == Predicate::By::text) return element.trimmed();
+    if (predicate.by == Predicate::By::child) {
+      const Element* const child = element.child(predicate.key);
+      return child == nullptr ? std::nullopt : std::optional(child->trimmed());
+    }
+    const std::string* const value = element.attribute(predicate.key);
+    return value == nullptr ? std::nullopt : std::optional<std::string_view>(*value);
   }
 
   Status value_is(const ReadValue& value) {
@@ -284,7 +313,7 @@ class Comparison {
       return Refusal{"correlate-value"_rule,
                      "the payload has " + value.value + " of these, the request " + count, path};
     }
-    if (const std::size_t at = value.path.rfind("@");
+    if (const std::size_t at = value.path.rfind('@');
         at != std::string::npos && value.path.find(']', at) == std::string::npos) {
       return attribute_is(value, value.path.substr(0, at == 0 ? 0 : at - 1),
                           value.path.substr(at + 1));
@@ -310,6 +339,8 @@ class Comparison {
                      value.path};
     }
     explained_attributes_.insert(written);
+    const Element& element = *found.front();
+    if (element.children.empty() && element.trimmed().empty()) explained_.insert(&element);
     return text_is(value, *written);
   }
 
@@ -321,7 +352,7 @@ class Comparison {
         value.path};
   }
 
-  // A container whose every element was counted to be none says nothing itself.
+  // A container whose elements are all known not to be there says nothing itself.
   void explain_empty(const std::string& container) {
     for (const Element* const element : resolve(container)) {
       if (element->children.empty() && element->trimmed().empty()) explained_.insert(element);

@@ -105,6 +105,37 @@ struct Forms {
     expr.text = from.items[2].text;
     return expr;
   }
+  // The column of the row that the innermost loop over rows of a fact stands at.
+  static Result<Expr> column(Scope& scope, const Sexpr& from) {
+    Expr expr = made(Op::fact_cell, Kind::text, from);
+    TRY_ASSIGN(expr.number, scope.literal(from.items[1], 0, 15));
+    const auto around = std::ranges::find_if(
+        scope.variables_.rbegin(), scope.variables_.rend(),
+        [](const Scope::Variable& variable) { return !variable.fact.empty(); });
+    if (around == scope.variables_.rend())
+      return scope.refuse("template-variable"_rule, from, "no loop over rows is around this");
+    expr.text = around->fact;
+    expr.bound = around->slot;
+    return expr;
+  }
+  // (packed (BITS E)...): at most 32 bits.
+  static Result<Expr> packed(Scope& scope, const Sexpr& from) {
+    Expr expr = made(Op::packed, Kind::integer, from);
+    std::size_t total = 0;
+    for (std::size_t i = 1; i < from.items.size(); ++i) {
+      const Sexpr& field = from.items[i];
+      if (!field.is_list() || field.items.size() != 2)
+        return scope.refuse("template-syntax"_rule, field, "a bit field must be (BITS VALUE)");
+      TRY_ASSIGN(const std::int64_t bits, scope.literal(field.items[0], 1, 32));
+      TRY_ASSIGN(Expr value, scope.expression(field.items[1], Kind::integer));
+      total += static_cast<std::size_t>(bits);
+      expr.octets.push_back(static_cast<Octet>(bits));
+      expr.arguments.push_back(std::move(value));
+    }
+    if (total > 32)
+      return scope.refuse("template-number"_rule, from, "the bit fields have more than 32 bits");
+    return expr;
+  }
   static Result<Expr> fact(Scope& scope, const Sexpr& from) {
     Expr expr = made(Op::fact, Kind::text, from);
     if (!from.items[1].is_symbol())
@@ -187,7 +218,8 @@ struct Forms {
     TRY_ASSIGN(Expr second, scope.expression(from.items[3]));
     // Text beside another kind is converted, as it would be had the two been written in two
     // templates.
-    const Kind kind = first.kind == Kind::text ? second.kind : first.kind;
+    const Kind kind =
+        first.op == Op::nothing || first.kind == Kind::text ? second.kind : first.kind;
     TRY_ASSIGN(first, scope.fit(std::move(first), from.items[2], kind));
     TRY_ASSIGN(second, scope.fit(std::move(second), from.items[3], kind));
     Expr expr = made(Op::choose, kind, from);
@@ -269,6 +301,7 @@ const Forms::Row* Forms::find(std::string_view name) {
       {"has", 1, 1, of_path<Op::has, Kind::boolean>},
       {"count", 1, 1, of_path<Op::count, Kind::integer>},
       {"fact", 1, 1, fact},
+      {"col", 1, 1, column},
       {"n", 1, 1, converted<Kind::integer>},
       {"ascii", 1, 1, converted<Kind::octets>},
       {"yes", 1, 1, converted<Kind::boolean>},
@@ -281,6 +314,8 @@ const Forms::Row* Forms::find(std::string_view name) {
       {"-", 2, 2, uniform<Op::subtract, Kind::integer, Kind::integer>},
       {"*", 2, kAnyNumber, uniform<Op::multiply, Kind::integer, Kind::integer>},
       {"/", 2, 2, uniform<Op::divide, Kind::integer, Kind::integer>},
+      {"mod", 2, 2, uniform<Op::modulo, Kind::integer, Kind::integer>},
+      {"packed", 1, 32, packed},
       {"devtype", 1, 1, uniform<Op::device_type, Kind::integer, Kind::octets>},
       {"ka-cert", 1, 1, uniform<Op::key_agreement_certificate, Kind::octets, Kind::octets>},
       {"map", 2, kAnyNumber, map},
@@ -298,6 +333,7 @@ const Forms::Row* Forms::find(std::string_view name) {
       {"t12", 1, 1, uniform<Op::date_time, Kind::octets, Kind::moment>},
       {"cdate", 1, 1, of_path<Op::date, Kind::octets>},
       {"gdate", 1, 1, of_path<Op::gas_date, Kind::octets>},
+      {"date5", 1, 1, uniform<Op::plain_date, Kind::octets, Kind::text>},
       {"time4", 1, 1, uniform<Op::time_of_day, Kind::octets, Kind::text>},
       {"addsec", 2, 2, add_seconds},
   };
@@ -351,38 +387,56 @@ Result<std::int64_t> Scope::literal(const Sexpr& from, std::int64_t low, std::in
   return from.number;
 }
 
+// NAME, NAME{variable} (decimal) or NAME{variable:X} (two hexadecimal digits).
+Status Scope::step_name(const Sexpr& from, std::string_view text, Step& step) const {
+  if (text == "*") return {};
+  const std::size_t brace = text.find('{');
+  step.name = text.substr(0, brace);
+  if (!is_name(step.name))
+    return refuse("template-syntax"_rule, from, from.text + " is not a path");
+  if (brace == std::string_view::npos) return {};
+  std::string_view inside = text.substr(brace + 1);
+  if (!inside.ends_with('}'))
+    return refuse("template-syntax"_rule, from, from.text + " is not a path");
+  inside.remove_suffix(1);
+  step.name_hex = inside.ends_with(":X");
+  if (step.name_hex) inside.remove_suffix(2);
+  TRY_ASSIGN(step.name_slot, bound_slot(from, inside));
+  return {};
+}
+
+Result<int> Scope::bound_slot(const Sexpr& from, std::string_view name) const {
+  if (const Variable* const variable = find(name)) return variable->slot;
+  return refuse("template-variable"_rule, from, "no loop around this binds " + std::string(name));
+}
+
 Result<Step> Scope::step(const Sexpr& from, std::string_view text) const {
   Step step;
   const std::size_t bracket = text.find('[');
-  const std::string_view name = text.substr(0, bracket);
-  if (name != "*") {
-    if (!is_name(name)) return refuse("template-syntax"_rule, from, from.text + " is not a path");
-    step.name = name;
-  }
+  TRY(step_name(from, text.substr(0, bracket), step));
   if (bracket == std::string_view::npos) return step;
-  std::string_view predicate = text.substr(bracket);
+  const std::string_view predicate = text.substr(bracket);
   const std::size_t equals = predicate.find('=');
-  if (!predicate.starts_with("[@") || !predicate.ends_with("]") ||
-      equals == std::string_view::npos) {
-    return refuse("template-syntax"_rule, from,
-                  "a predicate must be [@attribute='value'] or [@attribute=variable]");
+  if (!predicate.ends_with("]") || equals == std::string_view::npos) {
+    return refuse(
+        "template-syntax"_rule, from,
+        "a predicate must be [@attribute=V], [Child=V] or [.=V], V a 'value' or a variable");
   }
-  step.attribute = predicate.substr(2, equals - 2);
+  const std::string_view key = predicate.substr(1, equals - 1);
+  step.by = key == "."             ? Step::By::text
+            : key.starts_with('@') ? Step::By::attribute
+                                   : Step::By::child;
+  if (step.by != Step::By::text) step.key = key.substr(step.by == Step::By::attribute ? 1 : 0);
   const std::string_view value = predicate.substr(equals + 1, predicate.size() - equals - 2);
   const bool quoted = value.size() >= 2 && value.front() == '\'' && value.back() == '\'';
   const std::string_view inside = quoted ? value.substr(1, value.size() - 2) : value;
-  if (!is_name(step.attribute) || !is_name(inside))
+  if ((step.by != Step::By::text && !is_name(step.key)) || !is_name(inside))
     return refuse("template-syntax"_rule, from, from.text + " is not a path");
   if (quoted) {
     step.expected = inside;
     return step;
   }
-  const Variable* const variable = find(inside);
-  if (variable == nullptr) {
-    return refuse("template-variable"_rule, from,
-                  "no loop around this binds " + std::string(inside));
-  }
-  step.slot = variable->slot;
+  TRY_ASSIGN(step.slot, bound_slot(from, inside));
   return step;
 }
 
@@ -418,6 +472,7 @@ Result<Expr> Scope::atom(const Sexpr& from) {
   }
   if (from.text == "now") return made(Op::now, Kind::moment, from);
   if (from.text == "never") return made(Op::never, Kind::moment, from);
+  if (from.text == "none") return made(Op::nothing, Kind::text, from);
   if (from.text == "counter") return made(Op::counter, Kind::integer, from);
   if (from.text == "orig") return made(Op::originator, Kind::octets, from);
   if (from.text == "target") return made(Op::target, Kind::octets, from);
@@ -463,6 +518,7 @@ Result<Expr> Scope::expression(const Sexpr& from, Kind kind) {
 }
 
 Result<Expr> Scope::fit(Expr understood, const Sexpr& from, Kind kind) const {
+  if (understood.op == Op::nothing) understood.kind = kind;
   if (understood.kind == kind) return understood;
   const bool literal = understood.op == Op::text_literal;
   if (understood.kind == Kind::text && kind == Kind::octets) {

@@ -28,7 +28,7 @@ constexpr IntegerType kZclIntegers[] = {
 
 bool is_loop(NodeKind kind) {
   return kind == NodeKind::for_each || kind == NodeKind::when || kind == NodeKind::range ||
-         kind == NodeKind::repeat;
+         kind == NodeKind::repeat || kind == NodeKind::each || kind == NodeKind::rows;
 }
 
 bool reads_index_attribute(const Expr& expr) {
@@ -103,6 +103,31 @@ struct Items {
     }
     TRY_ASSIGN(node.slot, scope.declare(from, from.items[1].text));
     TRY_ASSIGN(node.children, scope.items(from.items, 4, family));
+    scope.variables_.pop_back();
+    return node;
+  }
+  static Result<Node> each(Scope& scope, const Sexpr& from, Family family) {
+    Node node = made(NodeKind::each, from);
+    if (!from.items[1].is_symbol() || !from.items[2].is_list() || from.items[2].items.empty())
+      return scope.refuse("template-syntax"_rule, from, "each needs a variable and (VALUE...)");
+    for (const Sexpr& value : from.items[2].items) {
+      Expr literal;
+      TRY_ASSIGN(literal.number, scope.literal(value, 0, kLongest));
+      literal.line = value.line;
+      node.arguments.push_back(std::move(literal));
+    }
+    TRY_ASSIGN(node.slot, scope.declare(from, from.items[1].text));
+    TRY_ASSIGN(node.children, scope.items(from.items, 3, family));
+    scope.variables_.pop_back();
+    return node;
+  }
+  static Result<Node> rows(Scope& scope, const Sexpr& from, Family family) {
+    Node node = made(NodeKind::rows, from);
+    if (!from.items[1].is_symbol())
+      return scope.refuse("template-syntax"_rule, from, "rows needs the name of a fact");
+    node.name = from.items[1].text;
+    TRY_ASSIGN(node.slot, scope.declare(from, "index", node.name));
+    TRY_ASSIGN(node.children, scope.items(from.items, 2, family));
     scope.variables_.pop_back();
     return node;
   }
@@ -210,6 +235,22 @@ struct Items {
     return node;
   }
 
+  // A bit string of so many bits, and which of them are set when.
+  static Result<Node> flags(Scope& scope, const Sexpr& from, Family) {
+    Node node = made(NodeKind::dlms_flags, from);
+    TRY_ASSIGN(Expr width, scope.expression(from.items[1], Kind::integer));
+    node.arguments.push_back(std::move(width));
+    TRY_ASSIGN(node.children, scope.items(from.items, 2, Family::dlms_flag));
+    return node;
+  }
+  static Result<Node> flag(Scope& scope, const Sexpr& from, Family) {
+    Node node = made(NodeKind::flag, from);
+    TRY_ASSIGN(Expr position, scope.expression(from.items[1], Kind::integer));
+    TRY_ASSIGN(Expr condition, scope.expression(from.items[2], Kind::boolean));
+    node.arguments = {std::move(position), std::move(condition)};
+    return node;
+  }
+
   static Result<Node> component(Scope& scope, const Sexpr& from, Family) {
     Node node = made(NodeKind::component, from);
     TRY_ASSIGN(const std::int64_t cluster, scope.literal(from.items[1], 0, kLongest));
@@ -271,7 +312,12 @@ const Items::Row* Items::find(std::string_view name, Family family) {
                                      {"when", 2, kAnyNumber, when},
                                      {"repeat", 2, kAnyNumber, repeat},
                                      {"range", 4, kAnyNumber, range},
+                                     {"each", 3, kAnyNumber, each},
+                                     {"rows", 2, kAnyNumber, rows},
                                      {"if", 3, 3, choose}};
+  // The bits of a string are all there, so nothing that may or may not be read stands among them.
+  static constexpr Row kFlags[] = {
+      {"bit", 2, 2, flag}, {"range", 4, kAnyNumber, range}, {"each", 3, kAnyNumber, each}};
   static constexpr Row kDlmsItems[] = {{"get", 3, 3, request<NodeKind::get>},
                                        {"get-range", 5, 5, request<NodeKind::get_range>},
                                        {"set", 4, 4, request<NodeKind::set>},
@@ -285,6 +331,7 @@ const Items::Row* Items::find(std::string_view name, Family family) {
       {"u32", 1, 1, integer},
       {"enum", 1, 1, integer},
       {"bits", 1, 1, dlms_bits},
+      {"flags", 2, kAnyNumber, flags},
       {"bool", 1, 1, value<NodeKind::dlms_boolean, Kind::boolean, 3>},
       {"oct", 1, 1, value<NodeKind::dlms_octets, Kind::octets, 9>},
       {"vis", 1, 1, value<NodeKind::dlms_octets, Kind::octets, 10>},
@@ -315,21 +362,22 @@ const Items::Row* Items::find(std::string_view name, Family family) {
       {"bits", 2, 2, der_bits},
       {"ctx-int", 2, 2, context_tagged<NodeKind::der_context_integer>},
       {"ctx-seq", 1, kAnyNumber, context_tagged<NodeKind::der_context_sequence>}};
-  static constexpr std::span<const Row> kFamilies[] = {kDlmsItems,  kDlmsData,  kObjects,
+  static constexpr std::span<const Row> kFamilies[] = {kDlmsItems,  kDlmsData,  kFlags,   kObjects,
                                                        kComponents, kZclFields, kDerNodes};
-  for (const std::span<const Row> rows :
-       {std::span<const Row>(kControl), kFamilies[static_cast<std::size_t>(family)]}) {
-    const auto row = std::ranges::find(rows, name, &Row::name);
-    if (row != rows.end()) return &*row;
+  const std::span<const Row> control =
+      family == Family::dlms_flag ? std::span<const Row>() : kControl;
+  for (const std::span<const Row> forms : {control, kFamilies[static_cast<std::size_t>(family)]}) {
+    const auto row = std::ranges::find(forms, name, &Row::name);
+    if (row != forms.end()) return &*row;
   }
   return nullptr;
 }
 
-Result<int> Scope::declare(const Sexpr& at, std::string name) {
+Result<int> Scope::declare(const Sexpr& at, std::string name, std::string fact) {
   if (variables_.size() >= kSlots)
     return refuse("template-syntax"_rule, at, "loops are nested more than 16 deep");
   const int slot = static_cast<int>(variables_.size());
-  variables_.push_back({std::move(name), slot});
+  variables_.push_back({std::move(name), slot, std::move(fact)});
   return slot;
 }
 

@@ -2,12 +2,16 @@
 #include "gbcs/template/loader.h"
 
 #include <algorithm>
+#include <span>
 
 namespace wattseal::gbcs::gmt {
 namespace {
 
 constexpr std::string_view kDeviceTypes[] = {"ESME",  "GSME", "CHF", "GPF", "HCALCS",
                                              "PPMID", "IHD",  "CAD", "SAPC"};
+constexpr std::string_view kGenerations[] = {"older", "newer"};
+constexpr std::string_view kVariants[] = {"single", "twin", "polyphase"};
+constexpr std::string_view kRoles[] = {"Supplier", "NetworkOperator", "LoadController"};
 
 // The lists of a file as text again: equal texts mean equal conditions.
 void spell(const Sexpr& from, std::string& out) {
@@ -73,12 +77,14 @@ class UseCaseLoader {
       Understand understand;
     };
     static constexpr Row kRows[] = {
-        {"code", &UseCaseLoader::code},           {"srv", &UseCaseLoader::service},
-        {"device", &UseCaseLoader::devices},      {"class", &UseCaseLoader::message_class},
-        {"encrypted", &UseCaseLoader::encrypted}, {"future", &UseCaseLoader::future},
-        {"when", &UseCaseLoader::when},           {"unused", &UseCaseLoader::unused},
-        {"dlms", &UseCaseLoader::payload},        {"gbz", &UseCaseLoader::payload},
-        {"asn1", &UseCaseLoader::payload},        {"same-as", &UseCaseLoader::payload}};
+        {"code", &UseCaseLoader::code},      {"srv", &UseCaseLoader::service},
+        {"device", &UseCaseLoader::devices}, {"class", &UseCaseLoader::message_class},
+        {"gen", &UseCaseLoader::generation}, {"variant", &UseCaseLoader::variants},
+        {"role", &UseCaseLoader::roles},     {"encrypted", &UseCaseLoader::encrypted},
+        {"future", &UseCaseLoader::future},  {"when", &UseCaseLoader::when},
+        {"unused", &UseCaseLoader::unused},  {"dlms", &UseCaseLoader::payload},
+        {"gbz", &UseCaseLoader::payload},    {"asn1", &UseCaseLoader::payload},
+        {"same-as", &UseCaseLoader::payload}};
     const std::string_view name = from.head();
     const Row* const row = std::ranges::find(kRows, name, &Row::name);
     if (name.empty() || row == std::end(kRows)) {
@@ -104,27 +110,54 @@ class UseCaseLoader {
     loaded_.use_case.view.element = from.items[2].text;
     return {};
   }
-  Status devices(const Sexpr& from) {
-    TRY(once("device", from));
+  // The words of a clause, each one of `allowed` and none twice.
+  Status words(const Sexpr& from, std::span<const std::string_view> allowed, std::string_view what,
+               std::vector<std::string>& out) {
     if (from.items.size() < 2) return wrong(from);
     for (std::size_t i = 1; i < from.items.size(); ++i) {
-      const std::string& type = from.items[i].text;
-      if (std::ranges::find(kDeviceTypes, type) == std::end(kDeviceTypes)) {
-        return scope_.refuse("template-clause"_rule, from, "there is no device type " + type);
+      const std::string& word = from.items[i].text;
+      if (std::ranges::find(allowed, word) == allowed.end()) {
+        return scope_.refuse("template-clause"_rule, from,
+                             "there is no " + std::string(what) + " " + word);
       }
-      loaded_.use_case.view.device_types.push_back(type);
+      if (std::ranges::find(out, word) != out.end())
+        return scope_.refuse("template-clause"_rule, from, word + " stands twice");
+      out.push_back(word);
     }
     return {};
+  }
+  Status devices(const Sexpr& from) {
+    TRY(once("device", from));
+    return words(from, kDeviceTypes, "device type", loaded_.use_case.view.device_types);
+  }
+  Status generation(const Sexpr& from) {
+    TRY(once("gen", from));
+    std::vector<std::string> generations;
+    TRY(words(from, kGenerations, "generation", generations));
+    if (generations.size() != 1) return wrong(from);
+    loaded_.use_case.view.generation = generations[0];
+    return {};
+  }
+  Status variants(const Sexpr& from) {
+    TRY(once("variant", from));
+    return words(from, kVariants, "variant", loaded_.use_case.view.variants);
+  }
+  Status roles(const Sexpr& from) {
+    TRY(once("role", from));
+    return words(from, kRoles, "role", loaded_.use_case.view.roles);
   }
   Status message_class(const Sexpr& from) {
     TRY(once("class", from));
     if (from.items.size() != 2) return wrong(from);
     const std::string& name = from.items[1].text;
-    if (name != "c" && name != "nc" && name != "nc-dcc-signed") {
+    if (name != "c" && name != "nc" && name != "nc-dcc-signed" && name != "dcc-signed-only") {
       return scope_.refuse("template-clause"_rule, from,
-                           "the class must be c, nc or nc-dcc-signed");
+                           "the class must be c, nc, nc-dcc-signed or dcc-signed-only");
     }
-    loaded_.use_case.view.critical = name == "c";
+    TemplateView& view = loaded_.use_case.view;
+    view.critical = name == "c";
+    view.dcc_signed = name.ends_with("dcc-signed") || name == "dcc-signed-only";
+    view.has_mac = name != "dcc-signed-only";
     return {};
   }
   Status encrypted(const Sexpr& from) {
@@ -185,18 +218,101 @@ Refusal at_use_case(RuleId rule, const Template& use_case, std::string why) {
   return {rule, std::move(why), use_case.file + ":" + std::to_string(use_case.line)};
 }
 
-bool share_a_device(const Template& a, const Template& b) {
-  return std::ranges::find_first_of(a.view.device_types, b.view.device_types) !=
-         a.view.device_types.end();
+bool overlap(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  return std::ranges::find_first_of(a, b) != a.end();
 }
 
+// Whether there can be a device and a user that both serve.
+bool share_a_device(const TemplateView& a, const TemplateView& b) {
+  const bool generations =
+      a.generation.empty() || b.generation.empty() || a.generation == b.generation;
+  const auto meet = [](const std::vector<std::string>& one, const std::vector<std::string>& other) {
+    return one.empty() || other.empty() || overlap(one, other);
+  };
+  return generations && meet(a.variants, b.variants) && meet(a.roles, b.roles) &&
+         overlap(a.device_types, b.device_types);
+}
+
+// Named parts of a file, (define NAME ITEM...): each (use NAME) after it stands for the items.
+class Parts {
+ public:
+  explicit Parts(std::string_view file) : scope_(file) {}
+
+  Status define(const Sexpr& from) {
+    if (from.items.size() < 3 || !from.items[1].is_symbol()) {
+      return scope_.refuse("template-syntax"_rule, from, "a part must be (define NAME item...)");
+    }
+    std::vector<Sexpr> items;
+    for (std::size_t i = 2; i < from.items.size(); ++i) TRY(append(from.items[i], items));
+    if (!parts_.emplace(from.items[1].text, std::move(items)).second) {
+      return scope_.refuse("template-duplicate"_rule, from,
+                           "the part " + from.items[1].text + " stands twice");
+    }
+    return {};
+  }
+
+  Result<Sexpr> expand(const Sexpr& from) {
+    std::vector<Sexpr> items;
+    TRY(append(from, items));
+    if (items.size() != 1)
+      return scope_.refuse("template-syntax"_rule, from, "a use case must stand here");
+    return std::move(items[0]);
+  }
+
+ private:
+  Status append(const Sexpr& from, std::vector<Sexpr>& out) {
+    if (from.head() == "use") {
+      const auto part = from.items.size() == 2 ? parts_.find(from.items[1].text) : parts_.end();
+      if (part == parts_.end()) {
+        return scope_.refuse("template-reference"_rule, from,
+                             "use needs the name of a part that is defined above");
+      }
+      nodes_ += size_of(part->second);
+      if (nodes_ > kExpandedMax)
+        return scope_.refuse("template-syntax"_rule, from, "the parts of the file grow too large");
+      out.insert(out.end(), part->second.begin(), part->second.end());
+      return {};
+    }
+    Sexpr copy = from;
+    copy.items.clear();
+    for (const Sexpr& item : from.items) TRY(append(item, copy.items));
+    out.push_back(std::move(copy));
+    return {};
+  }
+  static std::size_t size_of(const std::vector<Sexpr>& items) {
+    std::size_t total = items.size();
+    for (const Sexpr& item : items) total += size_of(item.items);
+    return total;
+  }
+
+  static constexpr std::size_t kExpandedMax = 200'000;  // nodes
+  Scope scope_;
+  std::map<std::string, std::vector<Sexpr>, std::less<>> parts_;
+  std::size_t nodes_ = 0;
+};
+
 }  // namespace
+
+std::string_view role_word(RemotePartyRole role) {
+  switch (role) {
+    case RemotePartyRole::supplier: return kRoles[0];
+    case RemotePartyRole::network_operator: return kRoles[1];
+    case RemotePartyRole::load_controller: return kRoles[2];
+    default: return {};
+  }
+}
 
 Result<std::vector<Loaded>> load_file(std::string_view file, std::string_view text) {
   TRY_ASSIGN(const std::vector<Sexpr> lists, read_sexprs(file, text));
   std::vector<Loaded> use_cases;
+  Parts parts(file);
   for (const Sexpr& list : lists) {
-    TRY_ASSIGN(Loaded loaded, UseCaseLoader(file, list).load());
+    if (list.head() == "define") {
+      TRY(parts.define(list));
+      continue;
+    }
+    TRY_ASSIGN(const Sexpr whole, parts.expand(list));
+    TRY_ASSIGN(Loaded loaded, UseCaseLoader(file, whole).load());
     use_cases.push_back(std::move(loaded));
   }
   return use_cases;
@@ -212,7 +328,7 @@ Status link(std::vector<Loaded>& use_cases) {
                          "the use case " + use_case.view.use_case + " stands twice");
     }
     for (const Template* const other : by_selectors[loaded.selectors]) {
-      if (share_a_device(*other, use_case)) {
+      if (share_a_device(other->view, use_case.view)) {
         return at_use_case(
             "template-duplicate"_rule, use_case,
             use_case.view.use_case + " is selected by the same request as " + other->view.use_case);

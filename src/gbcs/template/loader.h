@@ -21,10 +21,14 @@ Result<std::vector<Loaded>> load_file(std::string_view file, std::string_view te
 // Shares payloads of same-as and refuses template-duplicate, template-reference.
 Status link(std::vector<Loaded>& use_cases);
 
+// "Supplier", as service requests write it; empty for a role that no clause names.
+std::string_view role_word(RemotePartyRole role);
+
 // Families of payload items; a list of items holds one family only.
 enum class Family : Octet {
   dlms_item,
   dlms_data,
+  dlms_flag,
   protected_object,
   component,
   zcl_field,
@@ -54,15 +58,18 @@ class Scope {
   struct Variable {
     std::string name;
     int slot;
+    std::string fact;  // whose rows it counts, else empty
   };
   Result<Step> step(const Sexpr& from, std::string_view text) const;
+  Status step_name(const Sexpr& from, std::string_view text, Step& step) const;
+  Result<int> bound_slot(const Sexpr& from, std::string_view name) const;
   Result<Expr> atom(const Sexpr& from);
   Result<Expr> operation(const Sexpr& from);
   Result<Expr> fit(Expr made, const Sexpr& from, Kind kind) const;
   Result<Node> item(const Sexpr& from, Family family);
   Result<Node> single(const Sexpr& from,
                       Family family);  // an item that stands for exactly one: no loop, no when
-  Result<int> declare(const Sexpr& at, std::string name);
+  Result<int> declare(const Sexpr& at, std::string name, std::string fact = {});
   const Variable* find(std::string_view name) const;
 
   std::string_view file_;

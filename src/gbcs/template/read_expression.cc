@@ -47,8 +47,23 @@ std::string moment_text(const Moment& moment) {
          std::to_string(moment.hundredths % 10) + "Z";
 }
 
+// As the reader writes hexadecimal: lower case, no dashes.
+std::string plain_hex(std::string digits) {
+  std::erase(digits, '-');
+  for (char& c : digits) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  return digits;
+}
+
 bool same_text(ReadForm form, const std::string& a, const std::string& b) {
+  if (form == ReadForm::hex) return plain_hex(a) == plain_hex(b);
   return form == ReadForm::number ? integer_of(a) == integer_of(b) : a == b;
+}
+
+std::string hex_octet(Integer value) {
+  const Octet octet = static_cast<Octet>(value);
+  std::string digits = to_hex(BytesView(&octet, 1));
+  for (char& c : digits) c = c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c;
+  return digits;
 }
 
 Outcome outcome(bool yes) { return yes ? Outcome::yes : Outcome::no; }
@@ -121,10 +136,15 @@ std::string Solver::join(const Place& place, const Path& path) const {
   for (const Step& step : path.steps) {
     if (!joined.empty()) joined += '/';
     joined += step.name.empty() ? "*" : step.name;
-    if (step.attribute.empty()) continue;
+    if (step.name_slot >= 0) {
+      const Integer value = slots_[static_cast<std::size_t>(step.name_slot)];
+      joined += step.name_hex ? hex_octet(value) : decimal_text(value);
+    }
+    if (step.by == Step::By::nothing) continue;
     const std::string value =
         step.slot < 0 ? step.expected : decimal_text(slots_[static_cast<std::size_t>(step.slot)]);
-    joined += "[@" + step.attribute + "='" + value + "']";
+    joined += step.by == Step::By::text ? "[." : step.by == Step::By::child ? "[" : "[@";
+    joined += step.key + "='" + value + "']";
   }
   return joined.empty() ? "." : joined;
 }
@@ -218,8 +238,10 @@ Outcome Solver::solve_text(const Expr& expr, const std::string& value, ReadForm 
       return outcome(
           knowledge_.learn_value({(path == "." ? "" : path + "/") + "@" + expr.text, value, form}));
     }
-    case Op::fact: {
-      const std::optional<std::string> fact = asked(context_.facts.named(expr.text));
+    case Op::nothing: return Outcome::no;
+    case Op::fact:
+    case Op::fact_cell: {
+      const std::optional<std::string> fact = known_text(expr, place);
       return outcome(fact && same_text(form, *fact, value));
     }
     case Op::exactly:
@@ -234,10 +256,29 @@ Outcome Solver::solve_text(const Expr& expr, const std::string& value, ReadForm 
   }
 }
 
+std::optional<std::string> Solver::known_cell(const Expr& expr) {
+  const std::optional<Facts::Rows> rows = known_rows(expr.text);
+  if (!rows) return std::nullopt;
+  const auto row = static_cast<std::size_t>(slots_[static_cast<std::size_t>(expr.bound)]);
+  const auto column = static_cast<std::size_t>(expr.number);
+  if (row < rows->size() && column < (*rows)[row].size()) return (*rows)[row][column];
+  if (!fatal_) {
+    fatal_ = Refusal{"gbcs-fact-missing"_rule,
+                     expr.text + " has no column " + decimal_text(expr.number)};
+  }
+  return std::nullopt;
+}
+
+std::optional<Facts::Rows> Solver::known_rows(const std::string& fact) {
+  return asked(context_.facts.rows(fact));
+}
+
 std::optional<std::string> Solver::known_text(const Expr& expr, const Place& place) {
   switch (expr.op) {
     case Op::text_literal: return expr.text;
+    case Op::nothing: return std::nullopt;
     case Op::fact: return asked(context_.facts.named(expr.text));
+    case Op::fact_cell: return known_cell(expr);
     case Op::exactly: return known_text(expr.arguments[0], place);
     case Op::attribute_of: {
       const std::string path = join(place, expr.path);
@@ -300,7 +341,7 @@ Outcome Solver::solve_arithmetic(const Expr& expr, Integer value, const Place& p
     case Op::add:
     case Op::subtract: return solve_addition(expr, value, place);
     case Op::multiply: return solve_multiplication(expr, value, place);
-    default: return Outcome::open;  // a quotient leaves its remainder open
+    default: return Outcome::open;  // quotient and remainder leave the other open
   }
 }
 
@@ -334,8 +375,34 @@ Outcome Solver::solve_periods(const Expr& expr, Integer value, const Place& plac
        ReadForm::date_time_span}));
 }
 
+// Every bit belongs to one field, so each is read on its own.
+Outcome Solver::solve_packed(const Expr& expr, Integer value, const Place& place) {
+  if (value < 0) return Outcome::no;
+  Outcome all = Outcome::yes;
+  for (std::size_t i = expr.arguments.size(); i-- > 0;) {
+    const Integer field = value & ((Integer(1) << expr.octets[i]) - 1);
+    value >>= expr.octets[i];
+    const Outcome one = solve_integer(expr.arguments[i], field, place);
+    if (one == Outcome::no) return Outcome::no;
+    if (one == Outcome::open) all = Outcome::open;
+  }
+  return value == 0 ? all : Outcome::no;
+}
+
+std::optional<Integer> Solver::known_packed(const Expr& expr, const Place& place) {
+  Integer all = 0;
+  for (std::size_t i = 0; i < expr.arguments.size(); ++i) {
+    const std::optional<Integer> field = known_integer(expr.arguments[i], place);
+    if (!field || *field < 0 || *field >> expr.octets[i] != 0) return std::nullopt;
+    all = all << expr.octets[i] | *field;
+  }
+  return all;
+}
+
 Outcome Solver::solve_integer(const Expr& expr, Integer value, const Place& place) {
   switch (expr.op) {
+    case Op::nothing: return Outcome::no;
+    case Op::packed: return solve_packed(expr, value, place);
     case Op::integer_literal:
     case Op::variable:
     case Op::counter: return outcome(known_integer(expr, place) == value);
@@ -384,6 +451,10 @@ std::optional<Integer> Solver::known_arithmetic(const Expr& expr, const Place& p
       case Op::add: *value += *next; break;
       case Op::subtract: *value -= *next; break;
       case Op::multiply: *value *= *next; break;
+      case Op::modulo:
+        if (*next <= 0 || *value < 0) return std::nullopt;
+        *value %= *next;
+        break;
       default:
         if (*next == 0) return std::nullopt;
         *value /= *next;
@@ -394,6 +465,8 @@ std::optional<Integer> Solver::known_arithmetic(const Expr& expr, const Place& p
 
 std::optional<Integer> Solver::known_integer(const Expr& expr, const Place& place) {
   switch (expr.op) {
+    case Op::nothing: return std::nullopt;
+    case Op::packed: return known_packed(expr, place);
     case Op::integer_literal: return expr.number;
     case Op::variable: return slots_[static_cast<std::size_t>(expr.number)];
     case Op::counter: return Integer(context_.counter.number());
@@ -452,6 +525,7 @@ Outcome Solver::solve_one_of(const Expr& expr, bool value, const Place& place) {
 
 Outcome Solver::solve_boolean(const Expr& expr, bool value, const Place& place) {
   switch (expr.op) {
+    case Op::nothing: return Outcome::no;
     case Op::boolean_literal: return outcome((expr.number != 0) == value);
     case Op::has: return outcome(knowledge_.learn_presence(join(place, expr.path), value));
     case Op::negate: return solve_boolean(expr.arguments[0], !value, place);
@@ -469,6 +543,7 @@ Outcome Solver::solve_boolean(const Expr& expr, bool value, const Place& place) 
 
 std::optional<bool> Solver::known_boolean(const Expr& expr, const Place& place) {
   switch (expr.op) {
+    case Op::nothing: return std::nullopt;
     case Op::boolean_literal: return expr.number != 0;
     case Op::has: return knowledge_.presence(join(place, expr.path));
     case Op::negate: {
@@ -508,6 +583,7 @@ std::optional<bool> Solver::known_boolean(const Expr& expr, const Place& place) 
 
 Outcome Solver::solve_moment(const Expr& expr, const Moment& value, const Place& place) {
   switch (expr.op) {
+    case Op::nothing: return Outcome::no;
     case Op::now:
       if (value.is != Moment::Is::instant) return Outcome::no;
       knowledge_.learn_clock(value.time.iso());

@@ -18,6 +18,17 @@ std::optional<std::string> time_text(BytesView octets) {
          two_digits(octets[3]) + "Z";
 }
 
+// yyyy-mm-ddZ, the year 65535 for any.
+std::optional<std::string> date_text(BytesView octets) {
+  if (octets.size() != 5 || octets[4] != 0xFF) return std::nullopt;
+  const unsigned year = static_cast<unsigned>(octets[0] << 8 | octets[1]);
+  if (octets[2] < 1 || octets[2] > 12 || octets[3] < 1 || octets[3] > 31) return std::nullopt;
+  if (year != 0xFFFF && year >= static_cast<unsigned>(kFirstYearPastUse)) return std::nullopt;
+  const std::string digits =
+      year == 0xFFFF ? "65535" : two_digits(year / 100) + two_digits(year % 100);
+  return digits + "-" + two_digits(octets[2]) + "-" + two_digits(octets[3]) + "Z";
+}
+
 }  // namespace
 
 std::optional<Moment> moment_of_date_time(BytesView octets) {
@@ -95,7 +106,8 @@ std::optional<std::size_t> Solver::width(const Expr& expr, const Place& place) {
     case Op::big_endian: return static_cast<std::size_t>(expr.number);
     case Op::instance: return 6;
     case Op::date_time: return 12;
-    case Op::date: return 5;
+    case Op::date:
+    case Op::plain_date: return 5;
     case Op::gas_date:
     case Op::time_of_day: return 4;
     case Op::to_octets:
@@ -159,6 +171,11 @@ Outcome Solver::solve_concatenation(std::vector<const Expr*> parts, BytesView va
 
 Outcome Solver::solve_octets(const Expr& expr, BytesView value, const Place& place) {
   switch (expr.op) {
+    case Op::nothing: return Outcome::no;
+    case Op::plain_date: {
+      const std::optional<std::string> text = date_text(value);
+      return text ? solve_text(expr.arguments[0], *text, ReadForm::date, place) : Outcome::no;
+    }
     case Op::octets_literal: return outcome(equal(expr.octets, value));
     case Op::originator: return outcome(equal(context_.originator.octets(), value));
     case Op::target: return outcome(equal(context_.target.octets(), value));

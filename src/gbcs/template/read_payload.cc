@@ -198,6 +198,20 @@ class PayloadReader {
           if (!match_list(node.children, stream, place)) return false;
         }
         return true;
+      case NodeKind::each:
+        for (const Expr& value : node.arguments) {
+          solver_.set(node.slot, value.number);
+          if (!match_list(node.children, stream, place)) return false;
+        }
+        return true;
+      case NodeKind::rows: {
+        const std::optional<Facts::Rows> rows = solver_.known_rows(node.name);
+        for (std::size_t i = 0; rows && i < rows->size(); ++i) {
+          solver_.set(node.slot, static_cast<Integer>(i));
+          if (!match_list(node.children, stream, place)) return false;
+        }
+        return rows.has_value();
+      }
       case NodeKind::when: {
         const auto then = [&](Stream& s) { return match_list(node.children, s, place); };
         return match_branch(node, true, stream, place, then) ||
@@ -359,6 +373,7 @@ class PayloadReader {
         if (!stream.expect({0x04}) || stream.length() != node.width) return false;
         return stream.expect(node.literal);
       }
+      case NodeKind::dlms_flags: return match_flags(node, stream, place);
       case NodeKind::dlms_boolean: {
         const std::optional<BytesView> octets = stream.take(2);
         if (!octets || (*octets)[0] != 0x03 || ((*octets)[1] != 0x00 && (*octets)[1] != 0xFF))
@@ -389,6 +404,50 @@ class PayloadReader {
       }
       default: UNREACHABLE();
     }
+  }
+
+  // Every bit is that of a flag, or not set; what has no bit does not hold.
+  bool match_flags(const Node& node, Stream& stream, const Place& place) {
+    if (!stream.expect({0x04})) return false;
+    const std::optional<std::size_t> width = stream.length();
+    const std::optional<BytesView> octets = width ? stream.take((*width + 7) / 8) : std::nullopt;
+    if (!octets || !solver_.is_integer(node.arguments[0], static_cast<Integer>(*width), place))
+      return false;
+    Bytes left = to_bytes(*octets);
+    return match_flag_list(node.children, *octets, *width, left, place) &&
+           std::ranges::all_of(left, [](Octet octet) { return octet == 0; });
+  }
+
+  // `left` keeps the set bits that no flag has accounted for.
+  bool match_flag_list(const std::vector<Node>& nodes, BytesView bits, std::size_t width,
+                       Bytes& left, const Place& place) {
+    for (const Node& node : nodes) {
+      if (node.kind == NodeKind::flag) {
+        if (!match_flag(node, bits, width, left, place)) return false;
+        continue;
+      }
+      const bool is_range = node.kind == NodeKind::range;
+      const Integer first = is_range ? node.arguments[0].number : 0;
+      const Integer last =
+          is_range ? node.arguments[1].number : static_cast<Integer>(node.arguments.size()) - 1;
+      for (Integer i = first; i <= last; ++i) {
+        solver_.set(node.slot, is_range ? i : node.arguments[static_cast<std::size_t>(i)].number);
+        if (!match_flag_list(node.children, bits, width, left, place)) return false;
+      }
+    }
+    return true;
+  }
+
+  bool match_flag(const Node& node, BytesView bits, std::size_t width, Bytes& left,
+                  const Place& place) {
+    const std::optional<Integer> position = solver_.known_integer(node.arguments[0], place);
+    if (!position || *position < 0) return false;
+    if (*position >= static_cast<Integer>(width))
+      return solver_.is_boolean(node.arguments[1], false, place);
+    const auto at = static_cast<std::size_t>(*position);
+    const Octet mask = static_cast<Octet>(0x80 >> (at % 8));
+    left[at / 8] &= static_cast<Octet>(~mask);
+    return solver_.is_boolean(node.arguments[1], (bits[at / 8] & mask) != 0, place);
   }
 
   bool match_integer(const Node& node, std::uint64_t octets, const Place& place) {

@@ -33,6 +33,7 @@ class Solver {
   bool is_boolean(const Expr& expr, bool value, const Place& place);
   bool is_moment(const Expr& expr, const Moment& value, const Place& place);
   std::optional<Integer> known_integer(const Expr& expr, const Place& place);
+  std::optional<Facts::Rows> known_rows(const std::string& fact);
   // How many octets the expression writes, when that does not depend on the request.
   std::optional<std::size_t> width(const Expr& expr, const Place& place);
 
@@ -73,6 +74,7 @@ class Solver {
   Outcome solve_arithmetic(const Expr& expr, Integer value, const Place& place);
   Outcome solve_addition(const Expr& expr, Integer value, const Place& place);
   Outcome solve_multiplication(const Expr& expr, Integer value, const Place& place);
+  Outcome solve_packed(const Expr& expr, Integer value, const Place& place);
   Outcome solve_seconds(const Expr& expr, Integer value, const Place& place);
   Outcome solve_cosem_date(const Expr& expr, BytesView value, const Place& place);
   Outcome solve_gas_date(const Expr& expr, BytesView value, const Place& place);
@@ -89,6 +91,8 @@ class Solver {
   std::optional<Bytes> known_octets(const Expr& expr, const Place& place);
   std::optional<bool> known_boolean(const Expr& expr, const Place& place);
   std::optional<Moment> known_moment(const Expr& expr, const Place& place);
+  std::optional<std::string> known_cell(const Expr& expr);
+  std::optional<Integer> known_packed(const Expr& expr, const Place& place);
   std::optional<Integer> known_arithmetic(const Expr& expr, const Place& place);
   const Expr* known_alternative(const Expr& expr, const Place& place);
   template <typename T>

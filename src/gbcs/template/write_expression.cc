@@ -15,6 +15,13 @@ std::string number_text(Integer value) {
   return std::string(1, static_cast<char>('0' + static_cast<int>(value)));
 }
 
+// Two upper-case hexadecimal digits of the low octet.
+std::string hex_octet(Integer value) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto octet = static_cast<std::size_t>(value) & 0xFF;
+  return {kDigits[octet >> 4], kDigits[octet & 0xF]};
+}
+
 std::optional<Integer> parse_integer(std::string_view text) {
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
@@ -93,13 +100,33 @@ Refusal Evaluator::range(const Expr& expr, std::string why) const {
   return refuse("gbcs-value-range"_rule, expr.line, field, std::move(why));
 }
 
+std::string Evaluator::name_of(const Step& step) const {
+  if (step.name_slot < 0) return step.name;
+  const Integer value = slots_[static_cast<std::size_t>(step.name_slot)];
+  return step.name + (step.name_hex ? hex_octet(value) : number_text(value));
+}
+
 bool Evaluator::satisfies(const Step& step, const xml::Element& element) const {
-  if (!step.name.empty() && element.name != step.name) return false;
-  if (step.attribute.empty()) return true;
-  const std::string* const value = element.attribute(step.attribute);
-  if (value == nullptr) return false;
-  return step.slot < 0 ? *value == step.expected
-                       : parse_integer(*value) == slots_[static_cast<std::size_t>(step.slot)];
+  if (!step.name.empty() && element.name != name_of(step)) return false;
+  std::string_view value;
+  switch (step.by) {
+    case Step::By::nothing: return true;
+    case Step::By::text: value = element.trimmed(); break;
+    case Step::By::attribute: {
+      const std::string* const attribute = element.attribute(step.key);
+      if (attribute == nullptr) return false;
+      value = *attribute;
+      break;
+    }
+    case Step::By::child: {
+      const xml::Element* const child = element.child(step.key);
+      if (child == nullptr) return false;
+      value = child->trimmed();
+      break;
+    }
+  }
+  return step.slot < 0 ? value == step.expected
+                       : parse_integer(value) == slots_[static_cast<std::size_t>(step.slot)];
 }
 
 void Evaluator::collect(const Path& path, std::size_t depth, const xml::Element& here,
@@ -169,7 +196,16 @@ Result<std::string> Evaluator::text(const Expr& expr, const xml::Element& here) 
       return refuse("gbcs-value-missing"_rule, expr.line, expr.path.text + "/@" + expr.text,
                     "the request does not have this attribute");
     }
+    case Op::nothing: return impossible(expr);
     case Op::fact: return context_.facts.named(expr.text);
+    case Op::fact_cell: {
+      TRY_ASSIGN(const Facts::Rows rows, context_.facts.rows(expr.text));
+      const auto row = static_cast<std::size_t>(slots_[static_cast<std::size_t>(expr.bound)]);
+      const auto column = static_cast<std::size_t>(expr.number);
+      if (row < rows.size() && column < rows[row].size()) return rows[row][column];
+      return Refusal{"gbcs-fact-missing"_rule,
+                     expr.text + " has no column " + number_text(expr.number)};
+    }
     case Op::exactly: {
       TRY_ASSIGN(std::string value, text(expr.arguments[0], here));
       if (value.size() == static_cast<std::size_t>(expr.number)) return value;
@@ -206,6 +242,10 @@ Result<Integer> Evaluator::fold(const Expr& expr, const xml::Element& here) cons
         if (next == 0) return range(expr, "division by zero");
         value /= next;
         break;
+      case Op::modulo:
+        if (next <= 0 || value < 0) return range(expr, "no remainder of numbers below zero");
+        value %= next;
+        break;
       default: UNREACHABLE();
     }
     if (value > kLargest || value < -kLargest) return range(expr, "the number is out of range");
@@ -213,8 +253,27 @@ Result<Integer> Evaluator::fold(const Expr& expr, const xml::Element& here) cons
   return value;
 }
 
+Result<Integer> Evaluator::packed(const Expr& expr, const xml::Element& here) const {
+  Integer all = 0;
+  for (std::size_t i = 0; i < expr.arguments.size(); ++i) {
+    TRY_ASSIGN(const Integer field, integer(expr.arguments[i], here));
+    if (field < 0 || field >> expr.octets[i] != 0) {
+      return range(expr.arguments[i],
+                   number_text(field) + " does not fit " + number_text(expr.octets[i]) + " bits");
+    }
+    all = all << expr.octets[i] | field;
+  }
+  return all;
+}
+
+Refusal Evaluator::impossible(const Expr& expr) const {
+  return range(expr, "the request says nothing that can stand here");
+}
+
 Result<Integer> Evaluator::integer(const Expr& expr, const xml::Element& here) const {
   switch (expr.op) {
+    case Op::nothing: return impossible(expr);
+    case Op::packed: return packed(expr, here);
     case Op::integer_literal: return expr.number;
     case Op::variable: return slots_[static_cast<std::size_t>(expr.number)];
     case Op::counter: return Integer(context_.counter.number());
@@ -265,6 +324,7 @@ Result<Integer> Evaluator::integer(const Expr& expr, const xml::Element& here) c
 
 Result<bool> Evaluator::boolean(const Expr& expr, const xml::Element& here) const {
   switch (expr.op) {
+    case Op::nothing: return impossible(expr);
     case Op::boolean_literal: return expr.number != 0;
     case Op::has: return first(expr.path, here) != nullptr;
     case Op::negate: {
@@ -306,6 +366,7 @@ Result<bool> Evaluator::boolean(const Expr& expr, const xml::Element& here) cons
 
 Result<Moment> Evaluator::moment(const Expr& expr, const xml::Element& here) const {
   switch (expr.op) {
+    case Op::nothing: return impossible(expr);
     case Op::now: return Moment{Moment::Is::instant, context_.now, 0};
     case Op::never: return Moment{Moment::Is::never, kNever, 0};
     case Op::execution: {
@@ -380,6 +441,27 @@ std::optional<Bytes> time_octets(std::string_view text) {
   for (std::size_t i = 0; i < 8; i += 2)
     out.push_back(static_cast<Octet>((digits[i] - '0') * 10 + (digits[i + 1] - '0')));
   if (out[0] > 23 || out[1] > 59 || out[2] > 59) return std::nullopt;
+  return out;
+}
+
+// yyyy-mm-dd[Z], the year 65535 meaning any; the day of the week is not said.
+std::optional<Bytes> plain_date(std::string_view text) {
+  if (text.ends_with('Z')) text.remove_suffix(1);
+  const std::size_t dash = text.find('-');
+  if (dash < 4 || dash > 5 || text.size() != dash + 6 || text[dash + 3] != '-') return std::nullopt;
+  const auto number = [](std::string_view digits) {
+    return digits.find_first_not_of("0123456789") == std::string_view::npos ? parse_integer(digits)
+                                                                            : std::nullopt;
+  };
+  const std::optional<Integer> year = number(text.substr(0, dash));
+  const std::optional<Integer> month = number(text.substr(dash + 1, 2));
+  const std::optional<Integer> day = number(text.substr(dash + 4, 2));
+  if (!year || !month || !day || *month < 1 || *month > 12 || *day < 1 || *day > 31)
+    return std::nullopt;
+  if (*year != 0xFFFF && *year >= kFirstYearPastUse) return std::nullopt;
+  Bytes out;
+  put_be(out, static_cast<std::uint64_t>(*year), 2);
+  for (const Integer part : {*month, *day, Integer(0xFF)}) out.push_back(static_cast<Octet>(part));
   return out;
 }
 
@@ -480,8 +562,24 @@ Result<Bytes> Evaluator::big_endian(const Expr& expr, const xml::Element& here) 
   return out;
 }
 
+Result<Bytes> Evaluator::decoded(const Expr& expr, const xml::Element& here) const {
+  TRY_ASSIGN(std::string value, text(expr.arguments[0], here));
+  const bool hex = expr.op == Op::from_hex;
+  if (hex) std::erase(value, '-');
+  std::optional<Bytes> octets = hex ? from_hex(value) : from_base64(value);
+  if (octets) return std::move(*octets);
+  return range(expr, quoted(value) + (hex ? " is not hexadecimal" : " is not base64"));
+}
+
 Result<Bytes> Evaluator::octets(const Expr& expr, const xml::Element& here) const {
   switch (expr.op) {
+    case Op::nothing: return impossible(expr);
+    case Op::plain_date: {
+      TRY_ASSIGN(const std::string value, text(expr.arguments[0], here));
+      const std::optional<Bytes> out = plain_date(value);
+      if (!out) return range(expr, quoted(value) + " is not a date");
+      return *out;
+    }
     case Op::octets_literal: return expr.octets;
     case Op::originator: return to_bytes(context_.originator.octets());
     case Op::target: return to_bytes(context_.target.octets());
@@ -490,16 +588,7 @@ Result<Bytes> Evaluator::octets(const Expr& expr, const xml::Element& here) cons
       return to_bytes(as_bytes(value));
     }
     case Op::from_hex:
-    case Op::from_base64: {
-      TRY_ASSIGN(std::string value, text(expr.arguments[0], here));
-      if (expr.op == Op::from_hex) std::erase(value, '-');
-      const std::optional<Bytes> decoded =
-          expr.op == Op::from_hex ? from_hex(value) : from_base64(value);
-      if (!decoded)
-        return range(expr, quoted(value) + (expr.op == Op::from_hex ? " is not hexadecimal"
-                                                                    : " is not base64"));
-      return *decoded;
-    }
+    case Op::from_base64: return decoded(expr, here);
     case Op::concatenate: {
       Bytes out;
       for (const Expr& argument : expr.arguments) {

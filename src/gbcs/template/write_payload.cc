@@ -69,6 +69,21 @@ Status ListWriter::one(const Node& node, const xml::Element& here, const Emit& e
       }
       return {};
     }
+    case NodeKind::each: {
+      for (const Expr& value : node.arguments) {
+        values_.set(node.slot, value.number);
+        TRY(each(node.children, here, emit));
+      }
+      return {};
+    }
+    case NodeKind::rows: {
+      TRY_ASSIGN(const Facts::Rows rows, values_.context().facts.rows(node.name));
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        values_.set(node.slot, static_cast<Integer>(i));
+        TRY(each(node.children, here, emit));
+      }
+      return {};
+    }
     default: return emit(node, here);
   }
 }
@@ -111,6 +126,7 @@ class DlmsWriter : ListWriter {
       return within_payload(data, values_, node);
     };
     TRY(each(items, values_.context().body, emit));
+    if (count == 0) return Bytes{};
     Bytes out{0xD9, 0x20};
     put_be(out, values_.context().counter.number() & 0xFFFFFF, 3);
     out.push_back(0);
@@ -182,6 +198,7 @@ class DlmsWriter : ListWriter {
         put_length(out, node.width);
         append(out, node.literal);
         return {};
+      case NodeKind::dlms_flags: return flags(node, here, out);
       case NodeKind::dlms_boolean: {
         TRY_ASSIGN(const bool value, values_.boolean(node.arguments[0], here));
         append(out, Bytes{0x03, static_cast<Octet>(value ? 0xFF : 0x00)});
@@ -208,6 +225,29 @@ class DlmsWriter : ListWriter {
       }
       default: UNREACHABLE();
     }
+  }
+
+  // The first bit of a string is the highest of its first octet.
+  Status flags(const Node& node, const xml::Element& here, Bytes& out) {
+    TRY_ASSIGN(const Integer width, values_.integer(node.arguments[0], here));
+    if (width < 0 || width > kFlagsMax)
+      return values_.range(node.arguments[0], "a bit string cannot have so many bits");
+    Bytes bits((static_cast<std::size_t>(width) + 7) / 8);
+    const Emit emit = [&](const Node& flag, const xml::Element& at) -> Status {
+      TRY_ASSIGN(const Integer position, values_.integer(flag.arguments[0], at));
+      TRY_ASSIGN(const bool is_set, values_.boolean(flag.arguments[1], at));
+      if (!is_set) return {};
+      if (position < 0 || position >= width)
+        return values_.range(flag.arguments[1], "there is no bit for this element");
+      const auto place = static_cast<std::size_t>(position);
+      bits[place / 8] |= static_cast<Octet>(0x80 >> (place % 8));
+      return {};
+    };
+    TRY(each(node.children, here, emit));
+    out.push_back(0x04);
+    put_length(out, static_cast<std::size_t>(width));
+    append(out, bits);
+    return {};
   }
 
   // Input of get_protected_attributes (class 30): the objects, then how the device shall protect

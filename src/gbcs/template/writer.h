@@ -34,9 +34,12 @@ class Evaluator {
  private:
   const xml::Element* first(const Path& path, const xml::Element& here) const;
   bool satisfies(const Step& step, const xml::Element& element) const;
+  std::string name_of(const Step& step) const;
   void collect(const Path& path, std::size_t depth, const xml::Element& here, bool only_first,
                std::vector<const xml::Element*>& found) const;
+  Refusal impossible(const Expr& expr) const;
   Result<Integer> fold(const Expr& expr, const xml::Element& here) const;
+  Result<Integer> packed(const Expr& expr, const xml::Element& here) const;
   // The result expression of a map for the subject found; refuses gbcs-value-range when no key is
   // equal.
   Result<const Expr*> mapped(const Expr& expr, const xml::Element& here) const;
@@ -46,6 +49,7 @@ class Evaluator {
   Result<Integer> minutes(const Expr& expr, const xml::Element& here) const;
   Result<Integer> periods(const Expr& expr, const xml::Element& here) const;
   Result<Bytes> big_endian(const Expr& expr, const xml::Element& here) const;
+  Result<Bytes> decoded(const Expr& expr, const xml::Element& here) const;  // hexadecimal, base64
 
   const Template& use_case_;
   const TransformContext& context_;
@@ -82,6 +86,8 @@ struct ZclCommand {
 inline constexpr ZclCommand kSetEventConfiguration{0x0708, 0x09, 0x04};
 Result<std::vector<Bytes>> event_configurations(const Node& node, const xml::Element& here,
                                                 const Evaluator& values);
+
+inline constexpr Integer kFlagsMax = 4096;  // bits of one string
 
 // A payload has at most 64 KiB; what grows past it is refused where it happens.
 inline constexpr std::size_t kPayloadOctetsMax = 65'535;
