@@ -1,6 +1,6 @@
 // Parse: a device's message as a tree that people and programs can read, encrypted attributes
-// included. Names and units come from data/cosem_objects.tsv and data/zcl_attributes.tsv; what has
-// no row is shown by its numbers. Never throws on any input.
+// included. Names and units come from data/cosem_objects.tsv, zcl_attributes.tsv, zcl_commands.tsv;
+// what has no row is shown by its numbers. Never throws on any input.
 #pragma once
 #include <functional>
 #include <nlohmann/json_fwd.hpp>

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "gbcs/parse/zcl_text.h"
 #include "gbcs/reference_test.h"
 
 namespace wattseal::gbcs {
@@ -90,6 +91,71 @@ TEST(ParseReadable, GivesNamesAndUnits) {
                 .items[0]
                 .name,
             "Future-dated command carried out");
+}
+
+TEST(ParseReadable, NamesWhatGasDevicesAreToldAndSay) {
+  const auto said = [](unsigned cluster, Octet frame_control, Octet command, const char* body) {
+    zcl::Component component;
+    component.cluster = static_cast<std::uint16_t>(cluster);
+    component.frame_control = frame_control;
+    component.command = command;
+    return std::string(command_name(component)) + ": " +
+           command_text(component, from_hex(body).value()).value_or("nothing");
+  };
+  EXPECT_EQ(
+      said(0x0703, 0x09, 0x00, "00d7732d0000000000ffff024869"),
+      "Display message: Issued 2024-03-01T00:00:00Z; Control 00; Start at once; Minutes 65535; "
+      "Message Hi");
+  EXPECT_EQ(said(0x0703, 0x09, 0x00, "00d7732d0000000000ffff0248"), "Display message: nothing");
+  EXPECT_EQ(said(0x0703, 0x09, 0x00, "00d7732d0000000000ffff02486900"), "Display message: nothing");
+  EXPECT_EQ(said(0x0705, 0x01, 0x06, "0000000000d7732dffffffff9404feffffff"),
+            "Change payment mode: Provider 0; Issued 2024-03-01T00:00:00Z; Implementation never; "
+            "Configuration 0494; Cut off value -2");
+  EXPECT_EQ(said(0x0707, 0x09, 0x03, "0000000000d7732d000000010001ff02ff0701"),
+            "Publish seasons: Provider 0; Issued 2024-03-01T00:00:00Z; Calendar 01000000; "
+            "Command index 0; Commands 1; From *-2-* weekday 7; Week 1");
+  EXPECT_EQ(said(0x0702, 0x01, 0x01, ""), ": nothing");  // no such row
+
+  // Every layout is understood, whatever the octets are.
+  std::mt19937 random(11);
+  int layouts = 0;
+  for (const unsigned cluster : {0x0700u, 0x0702u, 0x0703u, 0x0705u, 0x0707u, 0x0708u, 0x0709u}) {
+    for (int i = 0; i < 2 * 256; ++i) {
+      zcl::Component component;
+      component.cluster = static_cast<std::uint16_t>(cluster);
+      component.frame_control = i % 2 == 0 ? 0x01 : 0x09;
+      component.command = static_cast<Octet>(i / 2);
+      layouts += command_name(component).empty() ? 0 : 1;
+      for (std::size_t length = 0; length < 80; ++length) {
+        Bytes body(length);
+        for (Octet& octet : body) octet = static_cast<Octet>(random());
+        (void)command_text(component, body);
+      }
+    }
+  }
+  EXPECT_EQ(layouts, 59);
+}
+
+TEST(ParseReadable, NamesEveryGasCommandOfTheReference) {
+  WATTSEAL_NEEDS_VECTORS(folder);
+  test::ReferenceKeys keys(folder);
+  const Opener open = with_reference_keys(keys);
+  int commands = 0;
+  for (const test::Reference& reference : test::reference_messages(folder)) {
+    const Message message = decode(reference.octets).value();
+    if (payload_kind(message.payload).value() != PayloadKind::gbz || message.cra == Cra::alert)
+      continue;
+    const std::vector<zcl::Component> components = zcl::decode(message.payload).value();
+    for (const zcl::Component& component : components) {
+      if (!zcl::is_cluster_command(component)) continue;
+      const Bytes body = component.sealing ? open(message, component.body).value() : component.body;
+      EXPECT_TRUE(command_text(component, body).has_value())
+          << reference.name << " " << component.cluster << " " << int{component.command} << " "
+          << to_hex(body);
+      ++commands;
+    }
+  }
+  EXPECT_GT(commands, 400);
 }
 
 TEST(ParseReadable, ReadsEveryReferenceMessage) {

@@ -3,6 +3,7 @@
 #include "cosem/cosem.h"
 #include "gbcs/parse.h"
 #include "gbcs/parse/names.h"
+#include "gbcs/parse/zcl_text.h"
 #include "terms/terms.h"
 #include "zcl/zcl.h"
 
@@ -189,12 +190,38 @@ class Readable {
       else if (general && component.command == zcl::command::kWriteAttributesResponse)
         TRY(gas_writes(component, body));
       else
-        add(component_name(component), "", to_hex(body));
+        gas_command(component, body);
     }
     return {};
   }
 
+  void gas_command(const zcl::Component& component, BytesView body) {
+    const bool asks = !zcl::is_cluster_command(component) &&
+                      component.command == zcl::command::kReadAttributes && body.size() % 2 == 0;
+    if (asks) return gas_questions(component.cluster, body);
+    std::string text = command_text(component, body).value_or(to_hex(body));
+    if (component.from) text = "From " + from_text(*component.from) + "; " + text;
+    add(component_name(component), "", std::move(text));
+  }
+
+  static std::string from_text(std::uint32_t seconds) {
+    if (seconds == zcl::kNow) return "at once";
+    return seconds >= zcl::kNever ? "never" : zcl::utc_time(seconds).iso();
+  }
+
+  // Attributes that are asked for.
+  void gas_questions(std::uint16_t cluster, BytesView body) {
+    for (std::size_t i = 0; i < body.size(); i += 2) {
+      const auto attribute = static_cast<std::uint16_t>(body[i] | body[i + 1] << 8);
+      add(or_else(attribute_name(cluster, attribute).name,
+                  "attribute " + std::to_string(attribute)),
+          "", "asked for");
+    }
+  }
+
   static std::string component_name(const zcl::Component& component) {
+    if (const std::string_view name = command_name(component); !name.empty())
+      return std::string(name);
     Bytes octets;
     put_be(octets, component.cluster);
     return "cluster " + to_hex_upper(octets) + " command " + to_hex_upper(Bytes{component.command});
@@ -202,8 +229,10 @@ class Readable {
 
   Status gas_result(const zcl::Component& component, BytesView body) {
     TRY_ASSIGN(const zcl::DefaultResponse response, zcl::decode_default_response(body));
+    // It answers a cluster command that came from the other side.
     zcl::Component answered = component;
     answered.command = response.command;
+    answered.frame_control = zcl::is_from_server(component) ? 0x01 : 0x09;
     add(component_name(answered), zcl::status_name(response.status), "");
     return {};
   }
@@ -252,6 +281,10 @@ class Readable {
         const bool scales = name.kind == "scaled" && divisor == 1 && multiplier >= 0 &&
                             multiplier < 1'000'000 && *number >= 0 && *number < 1'000'000'000'000;
         value = scales ? scaled_text(*number * multiplier, scale) + unit : std::to_string(*number);
+      }
+      if (name.kind == "text" && record.status == 0 && zcl::is_string(record.value.type)) {
+        TRY_ASSIGN(const Bytes octets, zcl::string_octets(record.value));
+        value = printable(octets);
       }
       add(or_else(name.name, "attribute " + std::to_string(record.attribute)),
           zcl::status_name(record.status), value);
