@@ -201,7 +201,7 @@ struct Platform::State {
     announce();  // rows that were only refused complete a batch too
     // Under load a checkpoint a second is enough.
     const std::int64_t now = world.clock.monotonic_microseconds();
-    if (!published || now - checkpoint_at > 1'000'000) {
+    if (log_signer && (!published || now - checkpoint_at > 1'000'000)) {
       log_signer->sign();
       checkpoint_at = now;
     }
@@ -361,6 +361,30 @@ struct Platform::State {
           &gateway::Gateway::Counts::disbelieved);
   }
 
+  // Needs no key: what is published is found, whatever issuing does.
+  void start_repository() {
+    observe();
+    publish_pump = std::make_unique<Pump>(
+        "publish", [this] { return publish_step(); }, kIdle);
+    access_pump = std::make_unique<Pump>(
+        "access",
+        [this] {
+          access_log.flush();
+          return false;
+        },
+        std::chrono::minutes(limit("access_flush_minutes")));
+    http::Router router;
+    smki::add_repository_routes(router, repository);
+    smki::add_document_routes(router, document_service);
+    smki::add_log_routes(router, *store);
+    smki::add_openapi_route(router, smki::ApiOf::repository);
+    smki::add_completeness(router, repository, [this]() -> std::string_view {
+      return options.repository_only ? "stopped" : issuing_paused ? "paused" : "running";
+    });
+    access_log.watch(router);
+    repository_server = serve("repository", std::move(router), options.repository_port);
+  }
+
   Result<smki::PublishedCertificate> obtain(Eui64 subscriber, BytesView request) {
     TRY_ASSIGN(const smki::SingleAnswer answer,
                express.request({subscriber, {to_bytes(request)}, world.new_trace()}));
@@ -455,14 +479,20 @@ Result<std::unique_ptr<Platform>> Platform::create(const World& world, PlatformO
   if (!options.data.empty()) {
     TRY_ASSIGN(store, storage::open_rocksdb_store(options.data / "store"));
   }
-  TRY_ASSIGN(std::unique_ptr<crypto::KeyStore> keys, open_keys(world, options));
+  std::unique_ptr<crypto::KeyStore> keys;
+  if (!options.repository_only) {
+    TRY_ASSIGN(keys, open_keys(world, options));
+  }
   return std::unique_ptr<Platform>(new Platform(
       std::make_unique<State>(world, std::move(options), std::move(store), std::move(keys))));
 }
 
-std::string_view Platform::key_store_kind() const { return state_->keys->kind(); }
+std::string_view Platform::key_store_kind() const {
+  return state_->keys ? state_->keys->kind() : "none";
+}
 
 Result<smki::CeremonyReport> Platform::run_ceremony() {
+  CHECK(state_->keys != nullptr);
   TRY_ASSIGN(smki::CeremonyReport report,
              smki::run_ceremony(state_->world, *state_->store, *state_->keys,
                                 state_->options.environment));
@@ -510,6 +540,7 @@ Result<BackupReport> Platform::export_bundle(const std::filesystem::path& to) {
 
 Status Platform::start_smki() {
   State& state = *state_;
+  CHECK(state.keys != nullptr);
   TRY_ASSIGN(state.ca,
              smki::CertificationAuthority::open(state.world, *state.store, *state.keys,
                                                 state.workers, state.options.environment));
@@ -526,37 +557,22 @@ Status Platform::start_smki() {
   if (!state.options.backups.empty() && !state.options.data.empty())
     state.backup_pump = std::make_unique<Pump>(
         "backups", [&state] { return state.backup_step(); }, std::chrono::minutes(1));
-  state.publish_pump = std::make_unique<Pump>(
-      "publish", [&state] { return state.publish_step(); }, kIdle);
+  state.start_repository();
   state.issue_pump = std::make_unique<Pump>(
       "issue", [&state] { return state.issue_step(); }, kIdle);
   state.decide_pump = std::make_unique<Pump>(
       "decide", [&state] { return state.decide_step(); }, kIdle);
-  state.observe();
-  http::Router smki_router, repository_router;
-  smki::add_subscriber_routes(smki_router, state.service);
-  smki::add_office_routes(smki_router, state.office_service);
-  smki::add_openapi_route(smki_router, smki::ApiOf::smki);
-  smki::add_repository_routes(repository_router, state.repository);
-  smki::add_document_routes(repository_router, state.document_service);
-  smki::add_log_routes(repository_router, *state.store, state.log_signer->verifier());
-  smki::add_openapi_route(repository_router, smki::ApiOf::repository);
-  smki::add_completeness(repository_router, state.repository, [&state]() -> std::string_view {
-    return !state.ca ? "stopped" : state.issuing_paused ? "paused" : "running";
-  });
-  state.access_log.watch(repository_router);
-  state.access_pump = std::make_unique<Pump>(
-      "access",
-      [&state] {
-        state.access_log.flush();
-        return false;
-      },
-      std::chrono::minutes(limit("access_flush_minutes")));
-  state.smki_server =
-      state.serve("smki", std::move(smki_router), state.options.smki_port, kSmkiThreads);
-  state.repository_server =
-      state.serve("repository", std::move(repository_router), state.options.repository_port);
+  http::Router router;
+  smki::add_subscriber_routes(router, state.service);
+  smki::add_office_routes(router, state.office_service);
+  smki::add_openapi_route(router, smki::ApiOf::smki);
+  state.smki_server = state.serve("smki", std::move(router), state.options.smki_port, kSmkiThreads);
   return {};
+}
+
+void Platform::start_repository() {
+  CHECK(state_->options.repository_only);
+  state_->start_repository();
 }
 
 Status Platform::start_gateway() {

@@ -32,6 +32,8 @@ struct PlatformOptions {
   std::filesystem::path checkpoint = {};  // the journal's newest checkpoint is written there, too
   std::filesystem::path backups = {};  // start_smki() backs up there, limit backup_interval_hours
   std::optional<http::Tls> tls = {};   // of all servers; without: plain HTTP on loopback
+  // No key is opened: start_repository() is all that can be started, whatever became of the keys.
+  bool repository_only = false;
 };
 
 // Identities of the DCC's own roles. The range is allotted to the party "dcc".
@@ -61,6 +63,8 @@ class Platform {
                                           const std::vector<std::string>& witnesses);
   Result<BackupReport> export_bundle(const std::filesystem::path& to);  // see backup.h
   Status start_smki();
+  // Publication and the repository alone (¶65): for who opened with `repository_only`.
+  void start_repository();
   // Makes the DCC's own certificates when they are missing (through the registration authority, as
   // anyone's) and opens the gateway.
   Status start_gateway();

@@ -234,6 +234,8 @@ class Export {
             as_text(*list));
     }
     tree_.put("authorities.pem", pem);
+    if (const std::optional<std::string> key = smki::log_key(store_))
+      tree_.put("log.key", *key + "\n");
     if (const std::optional<std::string> note = smki::signed_checkpoint(store_)) {
       checkpoint_ = note->substr(0, note->find('\n'));
       tree_.put("checkpoint", *note);

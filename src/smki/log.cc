@@ -9,7 +9,8 @@ namespace {
 
 constexpr Octet kVersion = 1;
 constexpr std::size_t kHeaderOctets = 10, kKeyIdOctets = 8, kSerialOctets = 16;
-const Bytes kHead = to_bytes(as_bytes("head")), kCheckpoint = to_bytes(as_bytes("checkpoint"));
+const Bytes kHead = to_bytes(as_bytes("head")), kCheckpoint = to_bytes(as_bytes("checkpoint")),
+            kSigner = to_bytes(as_bytes("key"));
 constexpr std::string_view kTime = "time ";
 
 Refusal malformed(const char* what) { return {"log-entry"_rule, what, "entry"}; }
@@ -291,7 +292,17 @@ std::optional<std::string> signed_checkpoint(const storage::Reader& reader) {
 
 LogSigner::LogSigner(const World& world, storage::Store& store, std::string name,
                      crypto::KeyHandle key)
-    : world_(world), store_(store), name_(std::move(name)), key_(std::move(key)) {}
+    : world_(world), store_(store), name_(std::move(name)), key_(std::move(key)) {
+  if (log_key(store_) == verifier().text()) return;
+  storage::Batch batch;
+  batch.put(tables::log_state, kSigner, as_bytes(verifier().text()));
+  if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+}
+
+std::optional<std::string> log_key(const storage::Reader& reader) {
+  const std::optional<Bytes> text = reader.get(tables::log_state, kSigner);
+  return text ? std::optional(std::string(as_text(*text))) : std::nullopt;
+}
 
 bool LogSigner::sign() {
   const LogHead head = log_head(store_);

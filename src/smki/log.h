@@ -84,9 +84,11 @@ class LogSigner {
 std::string checkpoint_time_line(UtcTime at);
 std::optional<UtcTime> checkpoint_time(const tlog::Checkpoint& checkpoint);
 std::optional<std::string> signed_checkpoint(const storage::Reader& reader);
+// Text of the verifier key of whom signs, there since there is a LogSigner.
+std::optional<std::string> log_key(const storage::Reader& reader);
 
 // GET /log/checkpoint, /log/key, /log/tile/<level>/<index>[.p/<width>], /log/tile/entries/<index>.
 // Tiles are served as soon as they are stored; a client asks for what a checkpoint states.
-void add_log_routes(http::Router& router, const storage::Store& store, const tlog::Verifier& key);
+void add_log_routes(http::Router& router, const storage::Store& store);
 
 }  // namespace wattseal::smki

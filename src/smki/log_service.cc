@@ -40,14 +40,16 @@ Result<http::Response> tile(const storage::Store& store, std::string_view path) 
 
 }  // namespace
 
-void add_log_routes(http::Router& router, const storage::Store& store, const tlog::Verifier& key) {
+void add_log_routes(http::Router& router, const storage::Store& store) {
   router.on("GET", "/log/checkpoint", [&store](const http::Request&) {
     const std::optional<std::string> note = signed_checkpoint(store);
     if (!note) return refuse({"log-empty"_rule, "nothing was signed yet"});
     return file("text/plain; charset=utf-8", *note, "no-cache");
   });
-  router.on("GET", "/log/key", [text = key.text()](const http::Request&) {
-    return file("text/plain; charset=utf-8", text + "\n", "no-cache");
+  router.on("GET", "/log/key", [&store](const http::Request&) {
+    const std::optional<std::string> text = log_key(store);
+    if (!text) return refuse({"log-empty"_rule, "nobody signs the log yet"});
+    return file("text/plain; charset=utf-8", *text + "\n", "no-cache");
   });
   for (const char* const pattern : {"/log/tile/*", "/log/tile/entries/*"}) {
     router.on("GET", pattern, [&store](const http::Request& request) {

@@ -19,7 +19,7 @@ class Log : public ::testing::Test {
   LogSigner signer_{rig_.world, *rig_.store, "log.example", key_};
   http::Router router_;
 
-  void SetUp() override { add_log_routes(router_, *rig_.store, signer_.verifier()); }
+  void SetUp() override { add_log_routes(router_, *rig_.store); }
 
   http::Response get(const std::string& path) const {
     http::Request request;

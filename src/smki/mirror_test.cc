@@ -23,7 +23,7 @@ class Mirrors : public ::testing::Test {
   std::function<void(const std::string& path, Bytes& body)> tamper_;
   std::vector<std::string> asked_;
 
-  void SetUp() override { add_log_routes(router_, *rig_.store, signer_.verifier()); }
+  void SetUp() override { add_log_routes(router_, *rig_.store); }
 
   Result<Bytes> fetch(const http::Router& router, const std::string& path, std::uint64_t most) {
     asked_.push_back(path);
@@ -185,7 +185,7 @@ TEST_F(Mirrors, RefuseALogThatShrankOrForked) {
   test::Rig other;
   LogSigner forger(other.world, *other.store, "log.example", key_);
   http::Router forged;
-  add_log_routes(forged, *other.store, forger.verifier());
+  add_log_routes(forged, *other.store);
   const auto grow = [&](std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
       other.outcome(kMaker, other.device_request(Eui64::from_number(kDevice.number() + 500 + i)));

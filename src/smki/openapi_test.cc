@@ -32,7 +32,7 @@ struct Routes {
     add_openapi_route(smki, ApiOf::smki);
     add_repository_routes(repository, rig.repository);
     add_document_routes(repository, library);
-    add_log_routes(repository, *rig.store, {"log", rig.key()->public_point()});
+    add_log_routes(repository, *rig.store);
     add_openapi_route(repository, ApiOf::repository);
   }
   const http::Router& of(ApiOf service_asked) const {

@@ -128,5 +128,33 @@ TEST_F(RepositoryInUse, AccessIsRecordedPerPartyAndReported) {
   EXPECT_EQ(answer()["rule"], "ra-person-missing") << out_;
 }
 
+// Source: ¶65; R-08. The keys are gone; the repository starts and serves all the same.
+TEST_F(RepositoryInUse, ServesWithoutAnyKey) {
+  const std::string key =
+      http::Client::open(platform_->repository_url()).value()->get("/log/key").body;
+  platform_.reset();
+  fs::remove(folder_ / "data" / "keys.wattseal");
+  apps::PlatformOptions options;
+  options.data = folder_ / "data";
+  options.repository_only = true;
+  platform_ = std::move(apps::Platform::create(world_, options).value());
+  platform_->start_repository();
+  const std::unique_ptr<http::Client> client =
+      http::Client::open(platform_->repository_url()).value();
+  const json authorities = json::parse(client->get("/api/v1/authorities").body);
+  EXPECT_EQ(authorities["authorities"].size(), 4u);
+  EXPECT_EQ(authorities["complete"]["issuing"], "stopped");
+  EXPECT_GE(authorities["complete"]["age_seconds"], 0);
+  EXPECT_EQ(client->get("/log/key").body, key);
+  EXPECT_EQ(client->get("/log/checkpoint").status, 200);
+  EXPECT_EQ(client->get("/health/ready").status, 200);
+  EXPECT_FALSE(fs::exists(folder_ / "data" / "keys.wattseal")) << "no new keys are made";
+  EXPECT_EQ(
+      repository("documents lodge " + file("a.txt", "text") +
+                 " --kind rapp --title RAPP --label 1 --party " + apps::DccParty::party.text()),
+      0);
+  EXPECT_EQ(repository("search --role 02"), 0);
+}
+
 }  // namespace
 }  // namespace wattseal

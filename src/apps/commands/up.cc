@@ -7,6 +7,21 @@
 #include "base/fault.h"
 
 namespace wattseal::apps {
+namespace {
+
+int run_repository(const Context& context, Platform& platform) {
+  platform.start_repository();
+  if (context.json)
+    print_json({{"repository", platform.repository_url()}, {"issuing", "stopped"}});
+  else
+    fmt::print("repository  {}\nNothing is issued. Ctrl-C ends it.\n", platform.repository_url());
+  std::fflush(stdout);
+  context.wait_for_end();
+  platform.stop();
+  return kDone;
+}
+
+}  // namespace
 
 void add_up(CLI::App& app, Context& context) {
   const std::shared_ptr<PlatformOptions> options = std::make_shared<PlatformOptions>();
@@ -26,16 +41,19 @@ void add_up(CLI::App& app, Context& context) {
           "it has people")
       ->envname("WATTSEAL_MANAGERS")
       ->delimiter(',');
+  command->add_flag("--repository-only", options->repository_only,
+                    "Open no keys: publish and serve the repository alone, while issuing is down");
   command->footer(
       examples({"wattseal up",
                 "wattseal up --data /var/lib/wattseal --keys pkcs11 --wan http://127.0.0.1:9000",
                 "wattseal up --manager 'Ada Moss' --manager 'Ben Reed'",
-                "WATTSEAL_GATEWAY_PORT=9079 wattseal up --json"}));
+                "wattseal up --repository-only", "WATTSEAL_GATEWAY_PORT=9079 wattseal up --json"}));
   command->callback([options, managers, &context] {
     context.chosen = [options, managers, &context] {
       context.hold_end();
       Result<std::unique_ptr<Platform>> platform = Platform::create(context.world, *options);
       if (!platform.ok()) return refuse(context, platform.refusal());
+      if (options->repository_only) return run_repository(context, **platform);
       const Result<smki::CeremonyReport> ceremony = (*platform)->run_ceremony();
       if (!ceremony.ok()) return refuse(context, ceremony.refusal());
       smki::Office& office = (*platform)->office();
