@@ -37,7 +37,8 @@ class Facts {
   // In which role a party takes part. Refuses gbcs-fact-missing, as all do by default.
   virtual Result<RemotePartyRole> role_of(Eui64 party) const;
   // Facts that are tables, rows of texts: "chf-log" and "gpf-log", the devices that a log is
-  // restored with (EUI-64, hash of the link key; EUI-64, type). Refuses gbcs-fact-missing, as all do by default.
+  // restored with (EUI-64, hash of the link key; EUI-64, type). Refuses gbcs-fact-missing, as all
+  // do by default.
   using Rows = std::vector<std::vector<std::string>>;
   virtual Result<Rows> rows(std::string_view name) const;
 };
