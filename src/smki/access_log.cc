@@ -13,6 +13,7 @@ namespace wattseal::smki {
 namespace {
 
 constexpr std::int64_t kPeriodSeconds = 3600;
+constexpr std::string_view kLate = "late";
 constexpr std::size_t kShards = 16, kFactsPerCommit = 512, kKnownMax = 4096;
 const Bytes kFlush = to_bytes(as_bytes("repository_access_flush"));  // chunks journalled so far
 
@@ -21,6 +22,7 @@ struct Counted {
   std::int64_t period = 0;  // begins, unix seconds
   std::uint64_t party = 0;  // 0: nobody
   std::string_view interface, query;
+  bool late = false;  // those answered after the target response time stand apart
   friend auto operator<=>(const Counted&, const Counted&) = default;
 };
 struct Tally {
@@ -42,6 +44,10 @@ Bytes row_key(const Counted& counted) {
   append(key, as_bytes(counted.interface));
   key.push_back(0);
   append(key, as_bytes(counted.query));
+  if (counted.late) {
+    key.push_back(0);
+    append(key, as_bytes(kLate));
+  }
   return key;
 }
 Bytes row_of(const Tally& tally) {
@@ -63,6 +69,7 @@ Bytes fact_of(const Counted& counted, const Tally& tally, UtcTime now, TraceId t
   FactWriter fact(FactKind::repository_accessed, now, trace);
   fact.time(FactField::effective_from, UtcTime::from_unix_seconds(counted.period));
   if (counted.party != 0) fact.eui(FactField::party, Eui64::from_number(counted.party));
+  if (counted.late) fact.text(FactField::event, kLate);
   fact.text(FactField::interface, counted.interface)
       .text(FactField::query, counted.query)
       .number(FactField::count, tally.answered)
@@ -103,6 +110,8 @@ struct AccessLog::State {
   };
   std::array<Shard, kShards> shards;
   const std::size_t counters_max = limit("access_counters_max");
+  const std::int64_t target_microseconds =
+      static_cast<std::int64_t>(limit("repository_target_seconds")) * 1'000'000;
 
   // Whom a claim or a certificate names, for as long as the hour lasts.
   std::mutex known_mutex;
@@ -135,10 +144,11 @@ struct AccessLog::State {
   }
 
   void count(const RepositoryRoute& route, std::string_view query, const http::Request& request,
-             bool answered) {
+             bool answered, std::int64_t microseconds) {
     const std::int64_t now = world.now().unix_seconds();
     const std::int64_t period = now - now % kPeriodSeconds;
-    const Counted counted{period, party_of(request, period), route.interface, query};
+    const Counted counted{period, party_of(request, period), route.interface, query,
+                          microseconds > target_microseconds};
     Shard& shard =
         shards[std::hash<decltype(std::this_thread::get_id())>()(std::this_thread::get_id()) %
                kShards];
@@ -210,8 +220,11 @@ void AccessLog::watch(http::Router& router) {
     if (!route || route->counted == "-") return handler;
     return http::Handler([this, route, names = words(route->counted),
                           inner = std::move(handler)](const http::Request& request) {
+      const Clock& clock = state_->world.clock;
+      const std::int64_t start = clock.monotonic_microseconds();
       http::Response response = inner(request);
-      state_->count(*route, counted_as(names, request), request, response.status < 400);
+      state_->count(*route, counted_as(names, request), request, response.status < 400,
+                    clock.monotonic_microseconds() - start);
       return response;
     });
   });
@@ -226,6 +239,7 @@ void AccessLog::replay(storage::Changes& rows, const FactView& fact) {
     counted.party = party->number();
   counted.interface = fact.text(FactField::interface);
   counted.query = fact.text(FactField::query);
+  counted.late = fact.text(FactField::event) == kLate;
   const Bytes key = row_key(counted);
   const Tally more{fact.number(FactField::count), fact.number(FactField::refused)};
   rows.put(tables::repository_access, key,
@@ -286,7 +300,10 @@ std::vector<AccessCount> repository_access(const storage::Reader& reader,
                     UtcTime::from_unix_seconds(static_cast<std::int64_t>(get_be(key.first(8))));
                 const std::string_view names = as_text(key.subspan(16));
                 const std::size_t end = std::min(names.find('\0'), names.size() - 1);
-                const std::string interface(names.substr(0, end)), asked(names.substr(end + 1));
+                std::string_view rest = names.substr(end + 1);
+                const bool late = rest.find('\0') != std::string_view::npos;
+                rest = rest.substr(0, rest.find('\0'));
+                const std::string interface(names.substr(0, end)), asked(rest);
                 const auto [found, first] = by.try_emplace({party, interface, asked});
                 AccessCount& count = found->second;
                 if (first) {
@@ -298,6 +315,7 @@ std::vector<AccessCount> repository_access(const storage::Reader& reader,
                 const Tally tally = tally_of(to_bytes(row));
                 count.answered += tally.answered;
                 count.refused += tally.refused;
+                if (late) count.late += tally.answered + tally.refused;
                 count.last = hour;
                 return true;
               });
@@ -316,7 +334,8 @@ nlohmann::json to_json(const std::vector<AccessCount>& counts, const AccessQuery
   for (const AccessCount& one : counts) {
     nlohmann::json row{{"interface", one.interface}, {"query", one.query},
                        {"answered", one.answered},   {"refused", one.refused},
-                       {"first", one.first.iso()},   {"last", one.last.iso()}};
+                       {"late", one.late},           {"first", one.first.iso()},
+                       {"last", one.last.iso()}};
     if (one.party) {
       row["party"] = one.party->text();
       row["name"] = one.name;

@@ -5,7 +5,8 @@
 // client certificate or, on a loopback development service, by X-Subscriber or X-Person; everybody
 // else is counted as nobody. Kinds of query are rows of data/repository_routes.tsv. The number of
 // counters is bounded by access_counters_max: beyond it parties are counted as nobody, too.
-// Sources: ¶50 (any Party may fetch), R-02. Threads: any. Rules: access-query.
+// Answers after the target response time (¶64) are counted apart: performance.h reports them.
+// Sources: ¶50 (any Party may fetch), R-02, R-03. Threads: any. Rules: access-query.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 
@@ -48,7 +49,8 @@ struct AccessCount {
   std::string name;            // of the party, as the register has it
   std::string interface, query;
   std::uint64_t answered = 0, refused = 0;
-  UtcTime first, last;  // hours in which it asked begin from the one to the other
+  std::uint64_t late = 0;  // of both, after limit repository_target_seconds
+  UtcTime first, last;     // hours in which it asked begin from the one to the other
 };
 // By party, interface and query. What was counted and not flushed yet is not in it.
 std::vector<AccessCount> repository_access(const storage::Reader& reader, const AccessQuery& query);

@@ -171,6 +171,28 @@ TEST(AccessLog, CountsFromManyThreads) {
   EXPECT_EQ(watched.report(), "Elm json authorities 4000 0; ");
 }
 
+// Source: ¶64: three seconds.
+TEST(AccessLog, CountsWhatIsAnsweredAfterTheTargetApart) {
+  Watched watched;
+  http::Router slow;
+  std::int64_t takes = 0;
+  slow.on("GET", "/api/v1/search", [&](const http::Request&) {
+    watched.clock.advance(takes);
+    return http::Response{};
+  });
+  watched.log.watch(slow);
+  http::Request request;
+  request.method = "GET";
+  request.path = "/api/v1/search";
+  for (takes = 0; takes < 6; ++takes) slow(request);  // 4 and 5 seconds are late
+  EXPECT_EQ(watched.log.flush(), 2u);
+  const std::vector<AccessCount> counts =
+      repository_access(*watched.store, read_access_query("", "", "", watched.world.now()).value());
+  ASSERT_EQ(counts.size(), 1u);
+  EXPECT_EQ(counts[0].answered, 6u);
+  EXPECT_EQ(counts[0].late, 2u);
+}
+
 TEST(AccessLog, FollowsFromItsFacts) {
   Watched watched;
   watched.get("/api/v1/authorities", {}, kMaker);

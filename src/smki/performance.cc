@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "smki/records.h"
+#include "smki/repository_routes.h"
 #include "terms/facts.h"
 #include "terms/terms.h"
 
@@ -50,6 +51,7 @@ struct Request {
 struct Found {
   std::map<std::uint64_t, Request> requests;  // received in the month, by batch
   std::map<std::uint64_t, Maintenance> maintenance;
+  Delivery repository;
 };
 
 void take_submission(const FactView& fact, const Month& month, Found& found) {
@@ -91,6 +93,18 @@ void take_cancellation(const FactView& fact, Found& found) {
   if (one->second.until <= one->second.from) found.maintenance.erase(one);
 }
 
+// Counts of one hour; months begin at whole hours.
+void take_access(const FactView& fact, const Month& month, Found& found) {
+  const UtcTime hour =
+      UtcTime::from_unix_seconds(static_cast<std::int64_t>(fact.number(FactField::effective_from)));
+  if (hour < month.begins() || hour >= month.ends() ||
+      !delivers(fact.text(FactField::interface), fact.text(FactField::query)))
+    return;
+  const std::uint64_t requests = fact.number(FactField::count) + fact.number(FactField::refused);
+  found.repository.received += requests;
+  (fact.find(FactField::event) ? found.repository.late : found.repository.in_time) += requests;
+}
+
 Found read_journal(const storage::Reader& journal, const Month& month, UtcTime now) {
   Found found;
   journal.journal(1, [&](const storage::JournalEntry& entry) {
@@ -99,6 +113,7 @@ Found read_journal(const storage::Reader& journal, const Month& month, UtcTime n
     if (fact->kind() == FactKind::batch_submitted) take_submission(*fact, month, found);
     if (fact->kind() == FactKind::batch_completed)
       take_completion(*fact, (now.unix_seconds() + 1) * 1000 - 1, found);
+    if (fact->kind() == FactKind::repository_accessed) take_access(*fact, month, found);
     if (fact->kind() == FactKind::maintenance_planned) take_maintenance(*fact, found);
     if (fact->kind() == FactKind::maintenance_cancelled) take_cancellation(*fact, found);
     return true;
@@ -207,6 +222,8 @@ unsigned credit_basis_points(std::string_view measure, std::optional<unsigned> l
 
 unsigned cpm7_target() { return static_cast<unsigned>(limit("cpm7_target_percent")) * 100; }
 unsigned cpm7_minimum() { return static_cast<unsigned>(limit("cpm7_minimum_percent")) * 100; }
+unsigned cpm8_target() { return static_cast<unsigned>(limit("cpm8_target_percent")) * 100; }
+unsigned cpm8_minimum() { return static_cast<unsigned>(limit("cpm8_minimum_percent")) * 100; }
 
 Performance measure_performance(const storage::Reader& journal, const Month& month, UtcTime now) {
   Performance out;
@@ -227,6 +244,7 @@ Performance measure_performance(const storage::Reader& journal, const Month& mon
   if (oldest)
     out.oldest = Unanswered{oldest->batch, oldest->rows, oldest->subscriber,
                             now.unix_seconds() * 1000 - oldest->received, oldest->due};
+  out.repository = found.repository;
   out.availability = availability_of(found, month.begins(), out.until);
   out.credit_basis_points = credit_basis_points("cpm7", out.all.level_basis_points());
   return out;
@@ -264,6 +282,11 @@ json to_json(const Performance& report) {
             {{"level_percent", level_json(report.all.level_basis_points())},
              {"target_percent", cpm7_target() / 100.0},
              {"minimum_percent", cpm7_minimum() / 100.0}}},
+           {"repository", to_json(report.repository)},
+           {"cpm8",
+            {{"level_percent", level_json(report.repository.level_basis_points())},
+             {"target_percent", cpm8_target() / 100.0},
+             {"minimum_percent", cpm8_minimum() / 100.0}}},
            {"service_credit_percent", report.credit_basis_points / 100.0},
            {"tail", tail},
            {"availability",

@@ -114,6 +114,33 @@ TEST(Performance, LeavesOutWhatWaitsForPeople) {
   EXPECT_EQ(report.all.level_basis_points(), 10'000u);
 }
 
+// Source: spec/smki.md 5.1: requests in time of requests received, in the calendar month.
+TEST(Performance, MeasuresWhatTheRepositoryDelivers) {
+  Journal journal;
+  const auto accessed = [&](std::string_view hour, const char* query, std::uint64_t answered,
+                            std::uint64_t refused, bool late) {
+    FactWriter fact(FactKind::repository_accessed, at(hour).plus_seconds(3700), {});
+    if (late) fact.text(FactField::event, "late");
+    fact.time(FactField::effective_from, at(hour))
+        .text(FactField::interface, "json")
+        .text(FactField::query, query)
+        .number(FactField::count, answered)
+        .number(FactField::refused, refused);
+    journal.write(fact);
+  };
+  EXPECT_EQ(journal.measure().repository.level_basis_points(), std::nullopt) << "no activity";
+  accessed("2026-04-30T23:00:00Z", "serial", 90, 6, false);
+  accessed("2026-05-31T22:00:00Z", "search", 3, 1, true);
+  accessed("2026-04-30T22:00:00Z", "serial", 1000, 0, true);  // April by UK clocks
+  accessed("2026-05-31T23:00:00Z", "serial", 1000, 0, true);  // June
+  accessed("2026-05-10T10:00:00Z", "lodge", 1000, 0, true);   // nothing that is delivered
+  const Performance report = journal.measure();
+  EXPECT_EQ(report.repository.received, 100u);
+  EXPECT_EQ(report.repository.late, 4u);
+  EXPECT_EQ(report.repository.level_basis_points(), 9600u);
+  EXPECT_EQ(report.all.level_basis_points(), std::nullopt) << "measure 7 is another";
+}
+
 TEST(Performance, DrawsTheAgeCurveOfTheFinalHundredth) {
   Journal journal;
   for (int i = 0; i < 1000; ++i)

@@ -19,4 +19,7 @@ std::string route_pattern(std::string_view path);
 // The first row that a router's pattern serves; null: none.
 const RepositoryRoute* find_repository_route(std::string_view method, std::string_view pattern);
 
+// Whether what is counted so was a request for something that is lodged, not a lodging.
+bool delivers(std::string_view interface, std::string_view query);
+
 }  // namespace wattseal::smki

@@ -54,9 +54,9 @@ int run(const Context& context, const Given& given) {
     print_json(*report);
     return kDone;
   }
-  fmt::print("{} to {}\n{:<24} {:<20} {:<9} {:<13} {:>12} {:>12}  {}\n", report->value("from", ""),
-             report->value("to", ""), "party", "name", "interface", "query", "answered", "refused",
-             "last hour");
+  fmt::print("{} to {}\n{:<24} {:<20} {:<9} {:<13} {:>12} {:>12} {:>8}  {}\n",
+             report->value("from", ""), report->value("to", ""), "party", "name", "interface",
+             "query", "answered", "refused", "late", "last hour");
   for (const json& row : report->at("access"))
     fmt::print("{:<24} {:<20} {:<9} {:<13} {:>12} {:>12}  {}\n", row.value("party", "nobody known"),
                row.value("name", ""), row.value("interface", ""), row.value("query", ""),
