@@ -11,7 +11,7 @@ namespace wattseal::apps {
 
 class OfficeClient {
  public:
-  // `person` 0: nobody, for what everyone may read; a client certificate says more than the number.
+  // `person` 0: the person of the client certificate, which says more than the number.
   static Result<OfficeClient> open(const std::string& url, smki::PersonId person,
                                    http::ClientOptions options = {});
   // The act as it is afterwards.

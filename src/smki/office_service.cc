@@ -60,6 +60,44 @@ Result<Actor> identify_actor(const OfficeService& service, const http::Request& 
   return Actor{caller.person, caller.address};
 }
 
+// Who may read: somebody who may act now. People of the registration authority see everything,
+// people of a party what concerns their party.
+Result<Person> identify_reader(const OfficeService& service, const http::Request& request) {
+  TRY_ASSIGN(const Actor actor, identify_actor(service, request));
+  TRY_ASSIGN(Person person, service.office.person(actor.person));
+  if (!person.may_act(service.world.now()))
+    return Refusal{"office-person"_rule,
+                   "person " + std::to_string(person.id) + " is " +
+                       std::string(text(person.state)) + ", appointed until " +
+                       person.appointed_until.iso(),
+                   "person"};
+  return person;
+}
+
+bool may_see(const Person& reader, std::optional<Eui64> party) {
+  return !reader.party || reader.party == party;
+}
+// An act of people of the party, or about the party or one of them.
+bool may_see(const OfficeService& service, const Person& reader, const Act& act) {
+  if (!reader.party) return true;
+  const auto ours = [&](PersonId id) {
+    const Result<Person> person = service.office.person(id);
+    return person.ok() && person->party == reader.party;
+  };
+  if (ours(act.proposer) || std::ranges::any_of(act.approvers, ours)) return true;
+  const json payload = json::parse(act.payload);
+  const Result<Eui64> party = Eui64::parse(payload.value("party", ""));
+  if (party.ok() && *party == *reader.party) return true;
+  const std::optional<std::uint64_t> person = read_number(payload.value("person", ""));
+  return person && ours(*person);
+}
+
+template <typename Read>
+http::Response read(const OfficeService& service, const http::Request& request, Read&& answer) {
+  const Result<Person> reader = identify_reader(service, request);
+  return reader.ok() ? answer(*reader) : refuse(reader.refusal(), request.trace);
+}
+
 Result<json> read_body(const http::Request& request) {
   json body = json::parse(request.body, nullptr, false);
   if (!body.is_object())
@@ -106,7 +144,8 @@ Result<ActId> decide(const OfficeService& service, const http::Request& request,
   return *id;
 }
 
-http::Response list_acts(const OfficeService& service, const http::Request& request) {
+http::Response list_acts(const OfficeService& service, const http::Request& request,
+                         const Person& reader) {
   std::optional<ActState> state;
   if (const std::string* wanted = request.query_value("state")) {
     for (const ActState one :
@@ -119,11 +158,14 @@ http::Response list_acts(const OfficeService& service, const http::Request& requ
           request.trace);
   }
   json acts = json::array();
-  for (const Act& act : service.office.acts(state)) acts.push_back(to_json(act));
+  for (const Act& act : service.office.acts(state)) {
+    if (may_see(service, reader, act)) acts.push_back(to_json(act));
+  }
   return json_answer(200, {{"acts", acts}});
 }
 
-http::Response activity(const OfficeService& service, const http::Request& request) {
+http::Response activity(const OfficeService& service, const http::Request& request,
+                        const Person& reader) {
   const std::string* given = request.query_value("days");
   const std::optional<std::uint64_t> days = read_number(given ? *given : "30");
   if (!days || *days == 0 || *days > 3660)
@@ -134,6 +176,7 @@ http::Response activity(const OfficeService& service, const http::Request& reque
   json list = json::array();
   for (const Activity& one : officer_activity(service.reader, from, now.plus_seconds(1))) {
     const Result<Person> person = service.office.person(one.person);
+    if (!may_see(reader, person.ok() ? person->party : std::nullopt)) continue;
     json row{{"person", one.person},
              {"proposed", one.proposed},
              {"approved", one.approved},
@@ -174,35 +217,52 @@ Result<Caller> identify_caller(const Office& office, const http::Request& reques
 }
 
 void add_office_routes(http::Router& router, const OfficeService& service) {
-  router.on("GET", "/api/v1/ra/people", [&service](const http::Request&) {
-    json people = json::array();
-    for (const Person& person : service.office.people())
-      people.push_back(to_json(person, service.world.now()));
-    return json_answer(200, {{"people", people}});
+  router.on("GET", "/api/v1/ra/people", [&service](const http::Request& request) {
+    return read(service, request, [&](const Person& reader) {
+      json people = json::array();
+      for (const Person& person : service.office.people()) {
+        if (may_see(reader, person.party)) people.push_back(to_json(person, service.world.now()));
+      }
+      return json_answer(200, {{"people", people}});
+    });
   });
-  router.on("GET", "/api/v1/ra/parties", [&service](const http::Request&) {
-    json parties = json::array();
-    for (const Party& party : service.authority.parties()) parties.push_back(to_json(party));
-    return json_answer(200, {{"parties", parties}});
+  router.on("GET", "/api/v1/ra/parties", [&service](const http::Request& request) {
+    return read(service, request, [&](const Person& reader) {
+      json parties = json::array();
+      for (const Party& party : service.authority.parties()) {
+        if (may_see(reader, party.id)) parties.push_back(to_json(party));
+      }
+      return json_answer(200, {{"parties", parties}});
+    });
   });
-  router.on("GET", "/api/v1/ra/acts",
-            [&service](const http::Request& request) { return list_acts(service, request); });
+  router.on("GET", "/api/v1/ra/acts", [&service](const http::Request& request) {
+    return read(service, request,
+                [&](const Person& reader) { return list_acts(service, request, reader); });
+  });
   router.on("POST", "/api/v1/ra/acts", [&service](const http::Request& request) {
     return answer(service, propose(service, request), request.trace);
   });
   router.on("GET", "/api/v1/ra/acts/*", [&service](const http::Request& request) {
-    const std::optional<std::uint64_t> id =
-        read_number(std::string_view(request.path).substr(kActs.size()));
-    const Result<Act> act = service.office.act(id.value_or(0));
-    return act.ok() ? json_answer(200, to_json(*act)) : refuse(act.refusal(), request.trace);
+    return read(service, request, [&](const Person& reader) {
+      const std::optional<std::uint64_t> id =
+          read_number(std::string_view(request.path).substr(kActs.size()));
+      const Result<Act> act = service.office.act(id.value_or(0));
+      if (!act.ok()) return refuse(act.refusal(), request.trace);
+      if (!may_see(service, reader, *act))  // as if there were none
+        return refuse({"office-act-unknown"_rule, "act " + std::to_string(*id), "act"},
+                      request.trace);
+      return json_answer(200, to_json(*act));
+    });
   });
   router.on("POST", "/api/v1/ra/acts/*", [&service](const http::Request& request) {
     return answer(service,
                   decide(service, request, std::string_view(request.path).substr(kActs.size())),
                   request.trace);
   });
-  router.on("GET", "/api/v1/ra/activity",
-            [&service](const http::Request& request) { return activity(service, request); });
+  router.on("GET", "/api/v1/ra/activity", [&service](const http::Request& request) {
+    return read(service, request,
+                [&](const Person& reader) { return activity(service, request, reader); });
+  });
 }
 
 }  // namespace wattseal::smki

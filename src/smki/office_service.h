@@ -1,5 +1,7 @@
 // The registration office over HTTP, JSON in and out; every call is made by a person, told by the
-// client certificate or, on a loopback development service, by the header X-Person.
+// client certificate or, on a loopback development service, by the header X-Person. Reading asks
+// for a person who may act now: people of the registration authority see everything, people of a
+// party their party, its people, their activity and the acts by or about them.
 //   GET  /api/v1/ra/people                    who is appointed, until when
 //   GET  /api/v1/ra/parties                   organisations and what they are authorised for
 //   GET  /api/v1/ra/acts?state=open           acts, newest first
@@ -8,7 +10,7 @@
 //   POST /api/v1/ra/acts/{n}/approve
 //   POST /api/v1/ra/acts/{n}/reject           {"reason": …}
 //   GET  /api/v1/ra/activity?days=30          what each officer did, from where
-// Rules: as office.h and ra-service-json, ra-person-missing.
+// Rules: as office.h and ra-service-json, ra-person-missing, office-person.
 #pragma once
 #include "http/http.h"
 #include "smki/office.h"

@@ -8,6 +8,7 @@
 #include "apps/commands.h"
 #include "apps/options.h"
 #include "apps/rebuild.h"
+#include "apps/redact.h"
 #include "base/check.h"
 #include "base/fault.h"
 #include "storage/reading.h"
@@ -20,7 +21,7 @@ using nlohmann::json;
 
 struct Given {
   std::string data = "wattseal-data", kind, trace, checkpoint, key, to;
-  bool compare = false;
+  bool compare = false, with_people = false;
   std::uint64_t from = 1, most = 50;
 };
 
@@ -124,7 +125,8 @@ int show(const Context& context, const Given& given) {
       return true;
     json fields = json::object();
     std::string text;
-    for (const FactFieldView& field : describe(*fact)) {
+    for (const FactFieldView& field :
+         describe(*fact, given.with_people ? People::shown : People::withheld)) {
       fields[field.name] = field.value;
       text += " " + field.name + "=" + field.value;
     }
@@ -261,14 +263,17 @@ void add_audit(CLI::App& app, Context& context) {
   show_command->add_option("--max", given->most, "Most facts")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  show_command->add_option("--kind", given->kind, "Only this kind, such as certificate-issued");
+  show_command->add_option("--kind", given->kind, "Only this kind, such as certificate_issued");
   show_command->add_option("--trace", given->trace, "Only this exchange");
-  show_command->footer(examples(
-      {"wattseal audit show --max 20", "wattseal audit show --kind request-refused --json"}));
+  show_command->add_flag("--with-people", given->with_people,
+                         "Show names of people and other personal particulars, too");
+  show_command->footer(
+      examples({"wattseal audit show --max 20", "wattseal audit show --kind request_refused --json",
+                "wattseal audit show --kind act_proposed --with-people"}));
   show_command->callback(
       [given, &context] { context.chosen = [given, &context] { return show(context, *given); }; });
   audit->footer(examples({"wattseal audit verify --data wattseal-data",
-                          "wattseal audit show --kind certificate-revoked --json"}));
+                          "wattseal audit show --kind certificate_revoked --json"}));
 }
 
 }  // namespace wattseal::apps

@@ -133,7 +133,7 @@ void add_activity(CLI::App& ra, const std::shared_ptr<Given>& given, Context& co
   CLI::App* const activity =
       ra.add_subcommand("activity", "What each officer did, when and from where");
   activity->add_option("--days", given->days)->check(CLI::Range(1, 3660))->capture_default_str();
-  activity->footer(examples({"wattseal ra activity --days 90"}));
+  activity->footer(examples({"wattseal ra activity --days 90 --person 3"}));
   activity->callback([given, &context] {
     context.chosen = [given, &context] {
       return list(context, *given, "activity?days=" + std::to_string(given->days), "officers",
@@ -152,8 +152,10 @@ void add_ra(CLI::App& app, Context& context) {
   ra->add_option("--url", given->url, "Address of the SMKI service")
       ->envname("WATTSEAL_SMKI_URL")
       ->capture_default_str();
-  ra->add_option("--person", given->person,
-                 "Who acts, by number; with a client certificate its person acts")
+  ra->add_option(
+        "--person", given->person,
+        "Who acts or reads, by number; with a client certificate its person does. Only kinds "
+        "asks for nobody")
       ->envname("WATTSEAL_PERSON");
   CLI::Option* const identity =
       ra->add_option("--identity", given->identity, "Client certificate chain, PEM");
@@ -165,21 +167,22 @@ void add_ra(CLI::App& app, Context& context) {
   };
   on(ra->add_subcommand("kinds", "What can be proposed, by whom, and who must approve it"),
      "wattseal ra kinds --json", [&context] { return kinds(context); });
-  on(ra->add_subcommand("people", "Who is appointed, and until when"), "wattseal ra people",
+  on(ra->add_subcommand("people", "Who is appointed, and until when"),
+     "wattseal ra people --person 3",
      [given, &context] { return list(context, *given, "people", "people", print_person); });
   on(ra->add_subcommand("parties", "Organisations and what they are authorised for"),
-     "wattseal ra parties --json",
+     "wattseal ra parties --person 3 --json",
      [given, &context] { return list(context, *given, "parties", "parties", print_party); });
   CLI::App* const acts = ra->add_subcommand("acts", "Acts, newest first");
   acts->add_option("--state", given->state)
       ->check(CLI::IsMember({"open", "done", "rejected", "lapsed"}));
-  on(acts, "wattseal ra acts --state open --json", [given, &context] {
+  on(acts, "wattseal ra acts --state open --person 3 --json", [given, &context] {
     return list(context, *given, given->state.empty() ? "acts" : "acts?state=" + given->state,
                 "acts", print_act);
   });
   CLI::App* const act = ra->add_subcommand("act", "One act");
   act->add_option("number", given->act)->required();
-  on(act, "wattseal ra act 12", [given, &context] {
+  on(act, "wattseal ra act 12 --person 3", [given, &context] {
     return list(context, *given, "acts/" + std::to_string(given->act), nullptr, print_act);
   });
   CLI::App* const proposal = ra->add_subcommand("propose", "Propose an act; see kinds");
@@ -201,13 +204,14 @@ void add_ra(CLI::App& app, Context& context) {
      [given, &context] { return decide(context, *given, false); });
   add_activity(*ra, given, context);
   ra->footer(
-      examples({"wattseal ra kinds", "wattseal ra people",
+      examples({"wattseal ra kinds", "wattseal ra people --person 1",
                 "wattseal ra propose appoint-ra-personnel name='Cara Lind' "
                 "evidence='passport seen' screened_on=2026-04-01 --person 1",
                 "wattseal ra approve 1 --person 2",
                 "wattseal ra propose revoke-certificate serial=4F01AA grounds=key-compromise "
                 "--person 3",
-                "wattseal ra acts --state open --json", "wattseal ra activity --days 90"}));
+                "wattseal ra acts --state open --person 3 --json",
+                "wattseal ra activity --days 90 --person 3"}));
 }
 
 }  // namespace wattseal::apps
