@@ -73,7 +73,9 @@ constexpr Row kRows[] = {{"issue_batch", issue_batch},
                          {"log_append", log_append},
                          {"gateway_noncritical", gateway_noncritical},
                          {"gateway_critical", gateway_critical},
-                         {"parse", parse}};
+                         {"parse", parse},
+                         {"duis_verify", duis_verify},
+                         {"duis_schema", duis_schema}};
 
 nlohmann::json to_json(const Results& results) {
   nlohmann::json list = nlohmann::json::array();

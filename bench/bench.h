@@ -48,5 +48,7 @@ void gateway_critical(const Bench& bench, Results& results);
 void crl_million(const Bench& bench, Results& results);
 void repository_scale(const Bench& bench, Results& results);
 void parse(const Bench& bench, Results& results);
+void duis_verify(const Bench& bench, Results& results);
+void duis_schema(const Bench& bench, Results& results);
 
 }  // namespace wattseal::bench

@@ -21,7 +21,7 @@ bool has_signature(const xml::Element& root) {
 Status read(const xml::Document& document) {
   const xml::Element& root = document.root();
   if (root.name == "Response")
-    TRY(duis::read_response(root));
+    TRY(duis::check_schema(root));
   else
     TRY(duis::read_request(root));
   if (has_signature(root)) TRY(xml::claimed_signer(document));
@@ -53,8 +53,7 @@ Result<xml::Xsd> official_schema(const std::string& folder) {
 }
 
 Verdict judge(const xml::Document& document, const xml::Xsd* official) {
-  Verdict verdict{read(document), std::nullopt, std::nullopt};
-  if (document.root().name != "Response") verdict.schema = duis::check_schema(document.root());
+  Verdict verdict{read(document), duis::check_schema(document.root()), std::nullopt};
   if (official) verdict.official = official->check(document);
   return verdict;
 }

@@ -8,10 +8,10 @@ namespace wattseal::apps {
 // others are what it imports. Refuses xsd-broken.
 Result<xml::Xsd> official_schema(const std::string& folder);
 
-// What our own rows and the official schema say of one document. Only requests have rows.
+// What our own rows and the official schema say of one document.
 struct Verdict {
   Status own;                      // everything: schema, what binds fields, shape of the signature
-  std::optional<Status> schema;    // the rows alone; absent for a response
+  std::optional<Status> schema;    // the rows alone; absent for what is no XML
   std::optional<Status> official;  // absent without --xsd
   bool good() const { return own.ok() && (!official || official->ok()); }
   bool agree() const { return !schema || !official || schema->ok() == official->ok(); }

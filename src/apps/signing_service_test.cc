@@ -108,6 +108,7 @@ TEST_F(PublicKeys, SamplesHaveTheirVerdicts) {
   EXPECT_EQ(verdict("readfw-response-no-serial.xml"), "400 dsig-key-info");
   EXPECT_EQ(verdict("readfw-response-nonexist-serial.xml"), "400 apps-unknown-signer");
   EXPECT_EQ(verdict("readfw-response-no-signature.xml"), "400 dsig-missing");
+  EXPECT_EQ(verdict("readfw-response-invalid.xml"), "400 dsig-digest");
   EXPECT_EQ(verdict("duis-xxe.xml"), "400 xml-doctype");
   const auto sign = [this](const char* name) {
     const Answer answer = post_document("/sign", sample(name));

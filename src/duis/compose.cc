@@ -218,7 +218,7 @@ class Composer {
     for (std::size_t i = begin; i < end; ++i) {
       const Member& member = members[i];
       const bool first = i == begin || members[i - 1].alternative != member.alternative;
-      optional = optional || (first && member.min == 0);
+      optional = optional || member.choice_optional || (first && member.min == 0);
       if (first) names.push_back(below + std::string(member.name));
       if (asked(below + std::string(member.name)) == 0) continue;
       if (asked_for && asked_for->alternative != member.alternative)
@@ -279,7 +279,8 @@ Result<ServiceRequest> compose(const Recipe& recipe) {
     if (!values.emplace(std::move(key), value.value).second)
       return Refusal{"duis-key"_rule, "the key is given twice", value.key};
   }
-  TRY_ASSIGN(request.body, Composer(std::move(values), recipe.fill).compose(*body));
+  Composer composer(std::move(values), recipe.fill);
+  TRY_ASSIGN(request.body, composer.compose(*body));
   const Result<ServiceRequest> read = read_request(to_element(request));
   if (!read.ok()) return read.refusal();
   return request;

@@ -13,44 +13,12 @@ xml::Element element(std::string name, std::string text = {}) {
   return {std::string(kNamespace), std::move(name), {}, std::move(text), {}};
 }
 
-Refusal structure(std::string detail, std::string path) {
-  return {"duis-structure"_rule, std::move(detail), std::move(path)};
+Status check_kind(const xml::Element& root, std::string_view name) {
+  if (root.name == name || root.ns != kNamespace) return {};  // the schema judges the namespace
+  return Refusal{"duis-structure"_rule,
+                 "the document element is " + root.name + ", not " + std::string(name),
+                 "/" + root.name};
 }
-
-// Walks the children of an element in schema order: each expected name at most once, nothing else
-// in between.
-class Sequence {
- public:
-  Sequence(const xml::Element& parent, std::string path)
-      : parent_(parent), path_(std::move(path)) {}
-
-  // The next child when it has this name.
-  const xml::Element* optional(std::string_view name) {
-    if (next_ == parent_.children.size()) return nullptr;
-    const xml::Element& child = parent_.children[next_];
-    if (child.ns != kNamespace || child.name != name) return nullptr;
-    ++next_;
-    return &child;
-  }
-  Result<const xml::Element*> required(std::string_view name) {
-    if (const xml::Element* child = optional(name)) return child;
-    if (next_ < parent_.children.size() && parent_.children[next_].name == name) {
-      return Refusal{"duis-namespace"_rule, "the element is not of the DUIS namespace",
-                     path_ + "/" + std::string(name)};
-    }
-    return structure("the element is missing or out of order", path_ + "/" + std::string(name));
-  }
-  Status finish() const {
-    if (next_ == parent_.children.size()) return {};
-    return structure("the element is not expected here",
-                     path_ + "/" + parent_.children[next_].name);
-  }
-
- private:
-  const xml::Element& parent_;
-  std::string path_;
-  std::size_t next_ = 0;
-};
 
 Result<std::string> schema_version(const xml::Element& root) {
   const std::string* version = root.attribute("schemaVersion");
@@ -65,31 +33,6 @@ Result<std::string> schema_version(const xml::Element& root) {
     return Refusal{"duis-schema-version"_rule, "the version is not from 1.0 to 5.x",
                    "/" + root.name + "/@schemaVersion"};
   return *version;
-}
-
-// Root, Header and Body; a ds:Signature may follow the body.
-struct Parts {
-  const xml::Element* header = nullptr;
-  const xml::Element* body = nullptr;
-};
-Result<Parts> split(const xml::Element& root, std::string_view name) {
-  if (root.ns != kNamespace)
-    return Refusal{"duis-namespace"_rule, "the document element is of namespace '" + root.ns + "'",
-                   "/"};
-  const std::string path = "/" + std::string(name);
-  if (root.name != name) return structure("the document element is " + root.name, path);
-  if (root.children.size() < 2 || root.children.size() > 3)
-    return structure("the document holds a header, a body and at most a signature", path);
-  Parts parts{&root.children[0], &root.children[1]};
-  if (parts.header->ns != kNamespace || parts.header->name != "Header")
-    return structure("the header is missing", path + "/Header");
-  if (parts.body->ns != kNamespace || parts.body->name != "Body")
-    return structure("the body is missing", path + "/Body");
-  if (root.children.size() == 3 &&
-      (root.children[2].ns != xml::kDsigNamespace || root.children[2].name != "Signature")) {
-    return structure("only a signature may follow the body", path + "/" + root.children[2].name);
-  }
-  return parts;
 }
 
 Result<int> read_command_variant(std::string_view text) {
@@ -118,8 +61,6 @@ Status check_service(const ServiceRequest& request) {
   }
   return {};
 }
-
-std::string_view trimmed(const xml::Element* child) { return child->trimmed(); }
 
 Result<Bytes> read_base64(const xml::Element& child, const std::string& path) {
   std::optional<Bytes> octets = from_base64(child.text);
@@ -159,6 +100,7 @@ Bytes RequestId::key() const {
 }
 
 Result<ServiceRequest> read_request(const xml::Element& document) {
+  TRY(check_kind(document, "Request"));
   TRY(check_schema(document));
   ServiceRequest request;
   TRY_ASSIGN(request.schema_version, schema_version(document));
@@ -219,63 +161,50 @@ ServiceRequest with_signed_pre_command(const ServiceRequest& original, int comma
 }
 
 Result<ServiceResponse> read_response(const xml::Element& document) {
-  TRY_ASSIGN(const Parts parts, split(document, "Response"));
+  TRY(check_kind(document, "Response"));
+  TRY(check_schema(document));
   ServiceResponse response;
   TRY_ASSIGN(response.schema_version, schema_version(document));
-  Sequence header(*parts.header, "/Response/Header");
-  if (const xml::Element* id = header.optional("RequestID")) {
-    TRY_ASSIGN(response.request_id, RequestId::parse(trimmed(id)));
+  const xml::Element& header = document.children[0];
+  if (const xml::Element* id = header.child("RequestID")) {
+    TRY_ASSIGN(response.request_id, RequestId::parse(id->trimmed()));
   }
-  if (const xml::Element* id = header.optional("ResponseID")) {
-    TRY_ASSIGN(response.response_id, RequestId::parse(trimmed(id)));
+  if (const xml::Element* id = header.child("ResponseID")) {
+    TRY_ASSIGN(response.response_id, RequestId::parse(id->trimmed()));
   }
-  TRY_ASSIGN(const xml::Element* code, header.required("ResponseCode"));
-  response.response_code = std::string(code->trimmed());
-  TRY_ASSIGN(const xml::Element* at, header.required("ResponseDateTime"));
-  const std::optional<UtcTime> time = UtcTime::parse_iso(at->trimmed());
+  response.response_code = header.child("ResponseCode")->text;
+  const std::optional<UtcTime> time =
+      UtcTime::parse_iso(header.child("ResponseDateTime")->trimmed());
   if (!time)
-    return Refusal{"duis-value"_rule, "the value is no date and time",
+    return Refusal{"duis-value"_rule, "the value is no date and time in UTC",
                    "/Response/Header/ResponseDateTime"};
   response.at = *time;
-  TRY(header.finish());
-  if (parts.body->children.size() != 1)
-    return structure("the body holds exactly one element", "/Response/Body");
-  const xml::Element& message = parts.body->children[0];
+  const xml::Element& message = document.children[1].children[0];
   const std::string path = "/Response/Body/" + message.name;
-  Sequence body(message, path);
   if (message.name == "DeviceAlertMessage") {
-    TRY_ASSIGN(const xml::Element* alert, body.required("AlertCode"));
-    response.alert_code = std::string(alert->trimmed());
-    while (body.optional("ThrottledAlertSequenceId") || body.optional("ThrottledAlertCount"))
-      continue;
-    TRY_ASSIGN(const xml::Element* payload, body.required("GBCSPayload"));
-    TRY_ASSIGN(response.gbcs_payload, read_base64(*payload, path + "/GBCSPayload"));
-    TRY(body.finish());
+    response.alert_code = std::string(message.child("AlertCode")->trimmed());
+    TRY_ASSIGN(response.gbcs_payload,
+               read_base64(*message.child("GBCSPayload"), path + "/GBCSPayload"));
     return response;
   }
   if (message.name != "ResponseMessage")
-    return structure("this kind of message is not read here", path);
-  TRY_ASSIGN(const xml::Element* reference, body.required("ServiceReference"));
-  TRY_ASSIGN(const xml::Element* variant, body.required("ServiceReferenceVariant"));
-  response.service_reference = std::string(reference->trimmed());
-  response.service_variant = std::string(variant->trimmed());
-  if (const xml::Element* payload = body.optional("GBCSPayload")) {
-    TRY_ASSIGN(response.gbcs_payload, read_base64(*payload, path + "/GBCSPayload"));
-  } else if (const xml::Element* pre_command = body.optional("PreCommand")) {
-    const xml::Element* octets = pre_command->child("GBCSPayload");
-    if (octets == nullptr)
-      return structure("the element is missing", path + "/PreCommand/GBCSPayload");
-    TRY_ASSIGN(response.pre_command, read_base64(*octets, path + "/PreCommand/GBCSPayload"));
-  } else if (const xml::Element* local = body.optional("LocalCommand")) {
-    const xml::Element* octets = local->child("GBCSPayload");
-    if (octets == nullptr)
-      return structure("the element is missing", path + "/LocalCommand/GBCSPayload");
-    TRY_ASSIGN(response.local_command, read_base64(*octets, path + "/LocalCommand/GBCSPayload"));
-  } else if (message.children.size() == 3) {
-    response.other = message.children[2];
-    return response;
+    return Refusal{"duis-structure"_rule, "this kind of message is not read here", path};
+  response.service_reference = message.child("ServiceReference")->text;
+  response.service_variant = message.child("ServiceReferenceVariant")->text;
+  if (message.children.size() < 3) return response;
+  const xml::Element& content = message.children[2];
+  const auto payload = [&](const xml::Element& in) {
+    return read_base64(*in.child("GBCSPayload"), path + "/" + in.name + "/GBCSPayload");
+  };
+  if (content.name == "GBCSPayload") {
+    TRY_ASSIGN(response.gbcs_payload, read_base64(content, path + "/GBCSPayload"));
+  } else if (content.name == "PreCommand") {
+    TRY_ASSIGN(response.pre_command, payload(content));
+  } else if (content.name == "LocalCommand") {
+    TRY_ASSIGN(response.local_command, payload(content));
+  } else {
+    response.other = content;
   }
-  TRY(body.finish());
   return response;
 }
 

@@ -1,5 +1,5 @@
 // DUIS: the XML language of users. Service Requests, Service Responses and alerts as values, and
-// their one XML form. What a request may hold is in schema.h; who may do what is gateway/access.
+// their one XML form. What they may hold is in schema.h; who may do what is gateway/access.
 // No I/O, no keys: signatures are xml/dsig's. Unknown schema versions are accepted from 1.0 to 5.x
 // and echoed. Source: spec/gbcs-duis.md 3. Errors (rule -> response code in data/rules/duis.tsv):
 // duis-namespace, duis-structure, duis-request-id, duis-service-reference, duis-command-variant,
@@ -62,6 +62,8 @@ struct ServiceResponse {
   std::optional<xml::Element> other;  // any other child of ResponseMessage, such as DSPInventory
   std::string alert_code;             // device alerts: hex, with gbcs_payload
 };
+// Checks the whole document against the schema, then reads it; a DCC alert and a SMETS1 message are
+// not read here (duis-structure).
 Result<ServiceResponse> read_response(const xml::Element& document);
 std::string write(const ServiceResponse& response);  // unsigned document
 

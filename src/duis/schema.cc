@@ -80,10 +80,12 @@ class Schema {
     for (const ElementRow& row : kElementRows) structures_[row.structure].name = row.structure;
     for (const ElementRow& row : kElementRows) add(row);
     for (const auto& [name, structure] : structures_) CHECK(!values_.contains(name));
-    prove_finite(root(), 0);
+    prove_finite(request(), 0);
+    prove_finite(response(), 0);
   }
 
-  const Structure& root() const { return structures_.at("request"); }
+  const Structure& request() const { return structures_.at("request"); }
+  const Structure& response() const { return structures_.at("response"); }
   const Structure& body() const { return structures_.at("body"); }
 
  private:
@@ -105,7 +107,8 @@ class Schema {
     if (row.element == "ds:Signature") {
       CHECK(row.type == "signature");
       member.name.remove_prefix(3);
-    } else if (!type) {
+      member.is_signature = true;
+    } else if (!type && row.type != "unjudged") {
       CHECK(structures_.contains(row.type));
       member.structure = &structures_.at(row.type);
     }
@@ -114,7 +117,10 @@ class Schema {
     CHECK(member.min <= member.max);
     const std::size_t dot = row.group.find('.');
     if (dot != std::string_view::npos) {
-      member.choice = number<int>(row.group.substr(0, dot));
+      std::string_view choice = row.group.substr(0, dot);
+      member.choice_optional = choice.ends_with('?');
+      if (member.choice_optional) choice.remove_suffix(1);
+      member.choice = number<int>(choice);
       member.alternative = number<int>(row.group.substr(dot + 1));
     }
     structure.members.push_back(member);
@@ -140,7 +146,8 @@ const Schema& schema() {
 
 }  // namespace
 
-const Structure& request_structure() { return schema().root(); }
+const Structure& request_structure() { return schema().request(); }
+const Structure& response_structure() { return schema().response(); }
 
 const Member* body_member(std::string_view element) {
   for (const Member& member : schema().body().members) {

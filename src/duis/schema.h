@@ -1,8 +1,8 @@
-// What stands in a service request: elements, attributes, their order, how often and with which
-// values, compiled once from data/duis_elements.tsv and data/duis_types.tsv. From the same rows
-// come the verdict (check_schema), the encoder (compose.h) and the manual pages (manual.h). What
-// binds fields together, such as the body that belongs to a service, is duis.h's. All functions are
-// pure and thread-safe. Source: DUIS schema 5.4 (X); spec/gbcs-duis.md 3.1.
+// What stands in service requests and responses: elements, attributes, their order, how often and
+// with which values, compiled once from data/duis_elements.tsv and data/duis_types.tsv. From the
+// same rows come the verdict (check_schema), the encoder (compose.h) and the manual pages
+// (manual.h). What binds fields together, such as the body that belongs to a service, is duis.h's.
+// All functions are pure and thread-safe. Source: DUIS schema 5.4 (X); spec/gbcs-duis.md 3.1.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -44,10 +44,10 @@ enum class Form : std::uint8_t {
 struct ValueType {
   std::string_view name;
   Kind kind = Kind::string;
-  // Inclusive. Integers: the value; decimals: the value times 10^digits; string and token: how many
-  // characters; base64 and hex: how many octets.
+  // Inclusive. Integers: the value, absent for both or none; decimals: the value times 10^digits;
+  // string and token: how many characters; base64 and hex: how many octets.
   std::optional<std::int64_t> min, max;
-  int digits = -1;  // decimals: most fraction digits, -1 for no bound
+  int digits = -1;  // most digits of a decimal's fraction or of an integer without bounds; -1: any
   Form form = Form::any;
   std::vector<std::string_view> values;  // when not empty, the only ones
 };
@@ -60,10 +60,11 @@ struct AttributeRow {
 struct Member {
   std::string_view name;
   const ValueType* value = nullptr;      // exactly one of the two is set;
-  const Structure* structure = nullptr;  // neither for the signature
+  const Structure* structure = nullptr;  // neither for what is not judged here
   std::size_t min = 1, max = 1;
   int choice = 0, alternative = 0;  // 0: in no choice. Members of one choice are neighbours.
-  bool is_signature() const { return !value && !structure; }
+  bool choice_optional = false;     // none of the alternatives may be there, too
+  bool is_signature = false;        // in the namespace of XML-DSig
 };
 struct Structure {
   std::string_view name;
@@ -72,8 +73,10 @@ struct Structure {
   std::vector<Member> members;  // in document order
 };
 
-// Of the document element Request. No structure stands inside itself, so walking down ends.
+// Of the document elements Request and Response. No structure stands inside itself, so walking down
+// ends.
 const Structure& request_structure();
+const Structure& response_structure();
 // The member of sr:Body, or null. `element` is a service's body element or SignedPreCommand.
 const Member* body_member(std::string_view element);
 
@@ -84,10 +87,11 @@ std::string describe(const ValueType& type);
 // A value of the type that tells no lies about the world; the same each time.
 std::string sample_value(const ValueType& type);
 
-// The whole document against the rows, its signature excepted (xml/dsig judges that). Time linear
-// in the document. Refuses with the offending element's XPath: duis-namespace, duis-structure
-// (envelope), duis-body (below the body's element), duis-value, duis-request-id,
-// duis-command-variant, duis-service-reference, duis-schema-version.
+// The whole document, a Request or a Response, against the rows; its signature (xml/dsig judges
+// that) and what SMETS1 messages hold excepted. Time linear in the document. Refuses with the
+// offending element's XPath: duis-namespace, duis-structure (envelope), duis-body (below the body's
+// element), duis-value, duis-request-id, duis-command-variant, duis-service-reference,
+// duis-schema-version.
 Status check_schema(const xml::Element& document);
 
 }  // namespace wattseal::duis

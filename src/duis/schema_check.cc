@@ -157,7 +157,7 @@ class Walk {
     for (std::size_t i = begin; i < end; ++i) {
       const Member& member = structure_.members[i];
       const bool first = i == begin || structure_.members[i - 1].alternative != member.alternative;
-      if (first && member.min == 0) return {};
+      if (member.choice_optional || (first && member.min == 0)) return {};
       if (first) names.add(member.name);
     }
     return refuse("one of " + names.text() + " is expected here, " + found_here(),
@@ -192,7 +192,7 @@ class Walk {
 
   Status child(const Member& member, const xml::Element& element) const {
     const Frame below{&frame_, element};
-    if (member.is_signature()) {
+    if (member.is_signature) {
       if (element.ns == xml::kDsigNamespace) return {};
       return refuse("only a signature of XML-DSig may stand here", path_of(&below));
     }
@@ -200,6 +200,7 @@ class Walk {
       return Refusal{"duis-namespace"_rule, "the element is not of the DUIS namespace",
                      path_of(&below)};
     if (member.structure) return Walk(below, *member.structure).check();
+    if (!member.value) return {};  // not judged here
     if (!element.attributes.empty() || element.foreign_attribute)
       return refuse("the element has no attributes", path_of(&below));
     if (!element.children.empty())
@@ -240,12 +241,13 @@ Status check_schema(const xml::Element& document) {
   if (document.ns != kNamespace)
     return Refusal{"duis-namespace"_rule,
                    "the document element is of namespace '" + document.ns + "'", "/"};
-  if (document.name != "Request")
+  const bool is_response = document.name == "Response";
+  if (!is_response && document.name != "Request")
     return Refusal{"duis-structure"_rule,
-                   "the document element is " + document.name + ", not Request",
+                   "the document element is " + document.name + ", not Request or Response",
                    "/" + document.name};
   const Frame root{nullptr, document};
-  return Walk(root, request_structure()).check();
+  return Walk(root, is_response ? response_structure() : request_structure()).check();
 }
 
 }  // namespace wattseal::duis

@@ -10,7 +10,7 @@ namespace wattseal::duis {
 namespace {
 
 // A type that some member of the schema has.
-const ValueType& type_named(std::string_view name, const Structure& in = request_structure()) {
+const ValueType& type_named(std::string_view name) {
   const auto find = [&](const Structure& structure, const auto& self) -> const ValueType* {
     for (const AttributeRow& attribute : structure.attributes) {
       if (attribute.value->name == name) return attribute.value;
@@ -23,9 +23,9 @@ const ValueType& type_named(std::string_view name, const Structure& in = request
     }
     return nullptr;
   };
-  const ValueType* const found = find(in, find);
-  CHECK(found);
-  return *found;
+  for (const Structure* root : {&request_structure(), &response_structure()})
+    if (const ValueType* const found = find(*root, find)) return *found;
+  UNREACHABLE();
 }
 
 void each_value(const Structure& structure, const auto& act) {
@@ -46,10 +46,12 @@ TEST(DuisSchema, KnowsTheBodyOfEveryService) {
 }
 
 TEST(DuisSchema, EveryTypeDescribesItselfAndHasASample) {
-  each_value(request_structure(), [](const ValueType& type) {
-    EXPECT_FALSE(describe(type).empty()) << type.name;
-    EXPECT_TRUE(is_value(type, sample_value(type))) << type.name << ' ' << sample_value(type);
-  });
+  for (const Structure* root : {&request_structure(), &response_structure()}) {
+    each_value(*root, [](const ValueType& type) {
+      EXPECT_FALSE(describe(type).empty()) << type.name;
+      EXPECT_TRUE(is_value(type, sample_value(type))) << type.name << ' ' << sample_value(type);
+    });
+  }
 }
 
 struct Case {
@@ -127,6 +129,12 @@ TEST(DuisSchema, ValuesHaveTheirLexicalForms) {
       {"request-id", "00-DB-12-34-56-78-90-A0:00-DB-12-34-56-78-90-A0:18446744073709551615", true},
       {"request-id", "00-DB-12-34-56-78-90-A0:00-DB-12-34-56-78-90-A0:18446744073709551616", false},
       {"request-id", "00-DB-12-34-56-78-90-A0:00-DB-12-34-56-78-90-A0:01", false},
+      {"future-dated-alert-code", "8f66", true},
+      {"future-dated-alert-code", "8F68", false},
+      {"quarantine-event-ref", "-0099999999999999999999", true},
+      {"quarantine-event-ref", "100000000000000000000", false},
+      {"integer", "+123456789012345678901234567890", true},
+      {"integer", "1.0", false},
   };
   for (const Case& c : cases)
     EXPECT_EQ(is_value(type_named(c.type), c.text), c.good) << c.type << " '" << c.text << "'";

@@ -50,6 +50,10 @@ bool take_sign(std::string_view& text) {
 bool is_integer(const ValueType& type, std::string_view text) {
   const bool negative = type.kind == Kind::integer && take_sign(text);
   if (text.empty() || !std::ranges::all_of(text, is_digit)) return false;
+  if (!type.min && !type.max) {
+    while (text.starts_with('0')) text.remove_prefix(1);
+    return type.digits < 0 || text.size() <= static_cast<std::size_t>(type.digits);
+  }
   const std::optional<std::int64_t> value = magnitude(text);
   return value && in_bounds(type, negative ? -*value : *value);
 }
@@ -173,6 +177,15 @@ bool is_base64(const ValueType& type, std::string_view text) {
   return is_count(type, characters * 3 / 4);
 }
 
+// Octets are compared, so the case of a digit does not matter.
+bool is_hex(const ValueType& type, std::string_view text) {
+  if (text.size() % 2 != 0 || !std::ranges::all_of(text, is_hex_digit)) return false;
+  if (type.values.empty()) return is_count(type, text.size() / 2);
+  const auto same = [](char a, char b) { return (a | 0x20) == (b | 0x20); };
+  return std::ranges::any_of(
+      type.values, [&](std::string_view value) { return std::ranges::equal(value, text, same); });
+}
+
 bool is_eui(std::string_view text) {
   if (text.size() != 23) return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -229,22 +242,26 @@ std::string decimal_text(std::int64_t scaled, int digits) {
   return text.insert(text.size() - width, ".");
 }
 
-std::string describe_text(const ValueType& type) {
-  if (!type.values.empty()) {
-    std::string list = "one of ";
-    for (const std::string_view value : type.values) {
-      if (value != type.values.front()) list += ", ";
-      list += value;
-    }
-    return list;
+std::string describe_values(const ValueType& type) {
+  std::string list = "one of ";
+  for (const std::string_view value : type.values) {
+    if (value != type.values.front()) list += ", ";
+    list += value;
   }
+  return list;
+}
+
+std::string describe_text(const ValueType& type) {
   switch (type.form) {
-    case Form::any: return "a text of " + bounds(type, " characters");
+    case Form::any:
+      return type.max ? "a text of " + bounds(type, " characters") : std::string("a text");
     case Form::digits: return bounds(type, " decimal digits");
     case Form::digits_spaces: return bounds(type, " digits and spaces");
     case Form::printable: return bounds(type, " printable ASCII characters");
     case Form::eui: return "an EUI-64 as eight dash-separated hexadecimal pairs";
-    case Form::eui_list: return "EUI-64s separated by commas, " + bounds(type, " characters");
+    case Form::eui_list:
+      return "EUI-64s separated by commas" +
+             (type.max ? ", " + bounds(type, " characters") : std::string());
     case Form::request_id: return "originator:target:counter, identities as dashed EUI-64";
     case Form::service_reference: return "a service reference";
     case Form::service_variant: return "a service reference variant";
@@ -253,7 +270,6 @@ std::string describe_text(const ValueType& type) {
 }
 
 std::string sample_text(const ValueType& type) {
-  if (!type.values.empty()) return std::string(type.values.front());
   const std::size_t least = static_cast<std::size_t>(type.min.value_or(0));
   switch (type.form) {
     case Form::any:
@@ -288,21 +304,22 @@ bool is_value(const ValueType& type, std::string_view text) {
     case Kind::time: return Moment(collapsed(text)).time().zone_and_end();
     case Kind::date_time: return Moment(collapsed(text)).date().literal('T').time().zone_and_end();
     case Kind::base64: return is_base64(type, text);
-    case Kind::hex:
-      text = collapsed(text);
-      return text.size() % 2 == 0 && std::ranges::all_of(text, is_hex_digit) &&
-             is_count(type, text.size() / 2);
+    case Kind::hex: return is_hex(type, collapsed(text));
   }
   UNREACHABLE();
 }
 
 std::string describe(const ValueType& type) {
+  if (!type.values.empty()) return describe_values(type);
   switch (type.kind) {
     case Kind::string:
     case Kind::token: return describe_text(type);
     case Kind::boolean: return "true or false";
     case Kind::integer:
-    case Kind::unsigned_integer: return "an integer from " + bounds(type, "");
+    case Kind::unsigned_integer:
+      if (type.min || type.max) return "an integer from " + bounds(type, "");
+      if (type.digits < 0) return "an integer";
+      return "an integer of at most " + std::to_string(type.digits) + " digits";
     case Kind::decimal:
       if (!type.min || !type.max) return "a decimal number";
       return "a decimal number from " + decimal_text(*type.min, type.digits) + " to " +
@@ -313,12 +330,15 @@ std::string describe(const ValueType& type) {
     case Kind::date_time: return "a date and time yyyy-mm-ddThh:mm:ss.ccZ";
     case Kind::base64:
       return type.max ? "base64 of " + bounds(type, " octets") : std::string("base64");
-    case Kind::hex: return "hexadecimal digits of " + bounds(type, " octets");
+    case Kind::hex:
+      return type.max ? "hexadecimal digits of " + bounds(type, " octets")
+                      : std::string("hexadecimal digits");
   }
   UNREACHABLE();
 }
 
 std::string sample_value(const ValueType& type) {
+  if (!type.values.empty()) return std::string(type.values.front());
   switch (type.kind) {
     case Kind::string:
     case Kind::token: return sample_text(type);
@@ -333,7 +353,9 @@ std::string sample_value(const ValueType& type) {
     case Kind::time: return "00:00:00";
     case Kind::date_time: return "2030-01-01T00:00:00.00Z";
     case Kind::base64: return "MAA=";
-    case Kind::hex: return std::string(2 * static_cast<std::size_t>(type.min.value_or(1)), '0');
+    case Kind::hex:
+      return std::string(
+          2 * static_cast<std::size_t>(std::max<std::int64_t>(1, type.min.value_or(1))), '0');
   }
   UNREACHABLE();
 }

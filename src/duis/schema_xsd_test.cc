@@ -22,6 +22,7 @@ using xml::Element;
 
 constexpr std::size_t kMutationsOfEach = 60;
 constexpr std::size_t kInvalidAtLeast = 5000;
+constexpr std::size_t kRandomDocuments = 3000, kMutationsOfRandom = 4;
 
 xml::Xsd official(const fs::path& vectors) {
   const fs::path folder = vectors / "rtds" / "duis-xsd-and-xmldsig-keys";
@@ -133,7 +134,8 @@ std::vector<std::string> nasty_values() {
   std::set<std::int64_t> edges;
   const auto visit = [&](const Structure& structure, const auto& self) -> void {
     const auto take = [&](const ValueType* type) {
-      if (!type || (type->kind != Kind::integer && type->kind != Kind::unsigned_integer)) return;
+      if (!type || !type->min || !type->max) return;
+      if (type->kind != Kind::integer && type->kind != Kind::unsigned_integer) return;
       for (const std::int64_t around : {*type->min, *type->max - 1})
         for (std::int64_t i = around - (around > INT64_MIN); i <= around + 1; ++i) edges.insert(i);
       if (*type->max < INT64_MAX) edges.insert(*type->max + 1);
@@ -146,6 +148,7 @@ std::vector<std::string> nasty_values() {
     }
   };
   visit(request_structure(), visit);
+  visit(response_structure(), visit);
   for (const std::int64_t edge : edges) values.push_back(std::to_string(edge));
   return values;
 }
@@ -160,6 +163,7 @@ class Mutator {
       }
     };
     visit(request_structure(), visit);
+    visit(response_structure(), visit);
   }
 
   Element mutate(const Element& original) {
@@ -251,6 +255,72 @@ class Mutator {
   std::vector<std::string> values_ = nasty_values();
 };
 
+// Documents that the rows allow, chosen at random: alternatives, counts, values at their bounds.
+class Generator {
+ public:
+  explicit Generator(std::uint32_t seed) : chance_(seed) {}
+
+  Element make(std::string name, const Structure& structure) {
+    Element element{std::string(kNamespace), std::move(name), {}, {}, {}};
+    for (const AttributeRow& row : structure.attributes)
+      element.attributes.push_back({std::string(row.name), value(*row.value)});
+    if (structure.text) element.text = value(*structure.text);
+    const std::vector<Member>& members = structure.members;
+    for (std::size_t i = 0; i < members.size();) {
+      std::size_t end = i + 1;
+      while (members[i].choice > 0 && end < members.size() &&
+             members[end].choice == members[i].choice)
+        ++end;
+      int alternative = 0;
+      do {
+        alternative = members[i + below(end - i)].alternative;
+      } while (end - i > 1 && is_unjudged(members, i, end, alternative));
+      const bool absent = members[i].choice_optional && below(2) == 0;
+      for (; i < end; ++i)
+        if (members[i].alternative == alternative && !absent) add(element, members[i]);
+    }
+    return element;
+  }
+
+ private:
+  std::size_t below(std::size_t bound) { return chance_() % bound; }
+  static bool is_unjudged(const std::vector<Member>& members, std::size_t begin, std::size_t end,
+                          int alternative) {
+    const auto unjudged = [](const Member& member) {
+      return !member.value && !member.structure && !member.is_signature;
+    };
+    for (std::size_t i = begin; i < end; ++i) {
+      const Member& member = members[i];
+      if (member.alternative != alternative) continue;
+      if (unjudged(member) ||
+          (member.structure && std::ranges::any_of(member.structure->members, unjudged)))
+        return true;
+    }
+    return false;
+  }
+  void add(Element& element, const Member& member) {
+    if (member.is_signature) return;
+    const std::size_t most = std::min(member.max, member.min + 2);
+    const std::size_t count = member.min + below(most - member.min + 1);
+    for (std::size_t n = 0; n < count; ++n) {
+      if (member.structure)
+        element.children.push_back(make(std::string(member.name), *member.structure));
+      else
+        element.children.push_back(
+            {std::string(kNamespace), std::string(member.name), {}, value(*member.value), {}});
+    }
+  }
+  std::string value(const ValueType& type) {
+    if (!type.values.empty()) return std::string(type.values[below(type.values.size())]);
+    const bool integer = type.kind == Kind::integer || type.kind == Kind::unsigned_integer;
+    if (integer && type.min && below(2) == 0)
+      return std::to_string(below(2) == 0 ? *type.min : *type.max);
+    return sample_value(type);
+  }
+
+  std::mt19937 chance_;
+};
+
 TEST(DuisSchemaXsd, AgreesOnEveryReferenceRequest) {
   WATTSEAL_NEEDS_VECTORS(vectors);
   const xml::Xsd schema = official(vectors);
@@ -334,6 +404,43 @@ TEST(DuisSchemaXsd, AgreesOnExamplesOfEveryServiceAndTheirMutations) {
   }
   EXPECT_GE(comparison.invalid, kInvalidAtLeast);
   comparison.finish();
+}
+
+TEST(DuisSchemaXsd, AgreesOnRandomDocumentsAndTheirMutations) {
+  WATTSEAL_NEEDS_VECTORS(vectors);
+  const xml::Xsd schema = official(vectors);
+  Generator generator(1914);
+  Mutator mutator(1918);
+  Comparison comparison;
+  for (std::size_t i = 0; i < kRandomDocuments; ++i) {
+    const bool response = i % 2 == 0;
+    const Element root = response ? generator.make("Response", response_structure())
+                                  : generator.make("Request", request_structure());
+    EXPECT_TRUE(check_schema(root).ok());
+    const std::size_t valid = comparison.valid;
+    comparison.add(schema, root, "document " + std::to_string(i));
+    EXPECT_EQ(comparison.valid, valid + 1) << write(root);
+    for (std::size_t n = 0; n < kMutationsOfRandom; ++n)
+      comparison.add(schema, mutator.mutate(root), "document " + std::to_string(i));
+    if (comparison.disagreements > 3) break;
+  }
+  EXPECT_GE(comparison.invalid, kInvalidAtLeast);
+  comparison.finish();
+}
+
+TEST(DuisSchemaXsd, AgreesOnSampleResponses) {
+  WATTSEAL_NEEDS_VECTORS(vectors);
+  const xml::Xsd schema = official(vectors);
+  std::size_t valid = 0, invalid = 0;
+  for (const auto& entry : fs::directory_iterator(vectors / "rtds" / "xmldsig-samples")) {
+    const Result<xml::Document> document = xml::parse(test::read_text(entry.path()));
+    if (!document.ok()) continue;
+    const Status theirs = schema.check(*document), ours = check_schema(document->root());
+    EXPECT_EQ(theirs.ok(), ours.ok()) << entry.path();
+    (ours.ok() ? valid : invalid) += 1;
+  }
+  EXPECT_GE(valid, 10u);
+  EXPECT_GE(invalid, 2u);
 }
 
 TEST(Xsd, RefusesBrokenSchemas) {
