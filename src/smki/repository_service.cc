@@ -299,27 +299,55 @@ std::string header_of(const Completeness& complete, std::string_view issuing, Ut
   return text + "; issuing=" + std::string(issuing);
 }
 
+// The texts are the same until something is published or a second is over.
+class CompletenessText {
+ public:
+  struct Text {
+    Completeness complete;
+    std::string issuing;
+    UtcTime now;
+    std::string header, member;
+  };
+  std::shared_ptr<const Text> of(const Completeness& complete, std::string_view issuing,
+                                 UtcTime now) {
+    const std::lock_guard lock(mutex_);
+    if (!text_ || !same(text_->complete, complete) || text_->issuing != issuing ||
+        text_->now != now)
+      text_ = std::make_shared<const Text>(
+          Text{complete, std::string(issuing), now, header_of(complete, issuing, now),
+               "\"complete\":" + to_json(complete, issuing, now).dump() + ","});
+    return text_;
+  }
+
+ private:
+  static bool same(const Completeness& a, const Completeness& b) {
+    return a.up_to == b.up_to && a.published_at == b.published_at && a.checked_at == b.checked_at;
+  }
+  std::mutex mutex_;
+  std::shared_ptr<const Text> text_;
+};
+
 // Every JSON answer of the repository is an object; the member goes in front of the others.
-void state_completeness(http::Response& response, const Completeness& complete,
-                        std::string_view issuing, UtcTime now) {
-  response.headers.push_back({"X-Complete", header_of(complete, issuing, now)});
+void state_completeness(http::Response& response, const CompletenessText::Text& text) {
+  response.headers.push_back({"X-Complete", text.header});
   std::string& body = response.body;
-  if (response.content_type != "application/json" || !body.starts_with("{\"")) return;
-  body.insert(1, "\"complete\":" + to_json(complete, issuing, now).dump() + ",");
+  if (response.content_type == "application/json" && body.starts_with("{\""))
+    body.insert(1, text.member);
 }
 
 }  // namespace
 
 void add_completeness(http::Router& router, const Repository& repository, IssuingState issuing) {
+  const std::shared_ptr<CompletenessText> texts = std::make_shared<CompletenessText>();
   router.wrap([&](const std::string& method, const std::string& pattern, http::Handler handler) {
     const RepositoryRoute* const route = find_repository_route(method, pattern);
     if (!route || route->counted == "-") return handler;
     return http::Handler(
-        [&repository, issuing, inner = std::move(handler)](const http::Request& request) {
+        [&repository, issuing, texts, inner = std::move(handler)](const http::Request& request) {
           // Before the answer is looked up: what it holds is not older than what is stated.
           const Completeness complete = repository.completeness();
           http::Response response = inner(request);
-          state_completeness(response, complete, issuing(), repository.now());
+          state_completeness(response, *texts->of(complete, issuing(), repository.now()));
           return response;
         });
   });
