@@ -3,10 +3,8 @@
 #pragma once
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
 
 #include "http/http.h"
 
@@ -14,8 +12,6 @@ namespace wattseal::http {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-using PlainStream = beast::tcp_stream;
-using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 
 // Certificate, key and, when named, the CA that the other side must be certified by. Throws Fault
 // when a file cannot be used.

@@ -1,12 +1,20 @@
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "base/fault.h"
 #include "http/beast.h"
 #include "http/message.h"
 #include "http/url.h"
+#include "http/wire.h"
 
 namespace wattseal::http {
 namespace {
 
-constexpr std::size_t kAnswerOctetsMax = 64u << 20;
+constexpr std::size_t kAnswerOctetsMax = 64u << 20, kReadOctets = 16 * 1024;
 using Parser = beast::http::response_parser<beast::http::string_body>;
 
 std::string head_of(const BaseUrl& url, const Request& request) {
@@ -50,95 +58,149 @@ struct Client::State {
       throw Fault("TLS: no usable trusted CA is given for " + url.authority());
     tls->set_verify_mode(asio::ssl::verify_peer);
   }
+  ~State() { disconnect(); }
 
-  // Runs what was started until it is done; the stream's own deadline ends it at the latest.
-  void run(const beast::error_code& error, const char* what) {
-    io.restart();
-    io.run();
-    if (error) throw boost::system::system_error(error, what);
+  [[noreturn]] void fail(const std::string& why) const {
+    throw Fault(url.authority() + " does not answer: " + why);
   }
-
-  beast::tcp_stream& lowest() { return secure ? beast::get_lowest_layer(*secure) : *plain; }
-  bool connected() const { return plain || secure; }
   void disconnect() {
-    plain.reset();
-    secure.reset();
+    wire.reset();
+    if (socket >= 0) ::close(socket);
+    socket = -1;
     buffer.clear();
   }
 
-  void connect() {
-    beast::error_code error;
-    asio::ip::tcp::resolver resolver(io);
-    const asio::ip::tcp::resolver::results_type endpoints =
-        resolver.resolve(url.host, std::to_string(url.port), error);
-    if (error) throw boost::system::system_error(error, "resolve");
-    if (url.secure)
-      secure.emplace(io, *tls);
-    else
-      plain.emplace(io);
-    lowest().expires_after(options.timeout);
-    lowest().async_connect(endpoints, [&error](beast::error_code result,
-                                               const asio::ip::tcp::endpoint&) { error = result; });
-    run(error, "connect");
-    lowest().socket().set_option(asio::ip::tcp::no_delay(true), error);
-    if (!secure) return;
-    SSL_set_tlsext_host_name(secure->native_handle(), url.host.c_str());
-    secure->set_verify_callback(asio::ssl::host_name_verification(url.host));
-    secure->async_handshake(asio::ssl::stream_base::client,
-                            [&error](beast::error_code result) { error = result; });
-    run(error, "TLS handshake");
+  // Waits for the socket until the request's time is over.
+  void await(Next what) const {
+    for (;;) {
+      const std::int64_t left = deadline - clock->monotonic_microseconds();
+      if (left <= 0) fail("it took more than its time");
+      pollfd one{socket, static_cast<short>(what == Next::wait_to_read ? POLLIN : POLLOUT), 0};
+      if (::poll(&one, 1, static_cast<int>(std::min<std::int64_t>(left / 1000 + 1, 1000))) > 0)
+        return;
+    }
+  }
+  // Repeats a step of the wire; false: the connection has ended.
+  template <typename Step>
+  bool go(const Step& step) const {
+    for (;;) {
+      const Next next = step();
+      if (next == Next::go_on) return true;
+      if (next == Next::close) return false;
+      await(next);
+    }
   }
 
-  template <typename Stream>
-  Response exchange(Stream& stream, const Request& request) {
-    const std::string head = head_of(url, request);
-    const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(request.body)};
+  // The first address of the host that takes the connection.
+  bool reach(const asio::ip::tcp::endpoint& endpoint) {
+    socket = ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (socket < 0) return false;
+    const int on = 1;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (::connect(socket, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0)
+      return true;
+    if (errno != EINPROGRESS) return false;
+    await(Next::wait_to_write);
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+    errno = error;
+    return error == 0;
+  }
+
+  void connect() {
+    asio::io_context io;
+    asio::ip::tcp::resolver resolver(io);
     beast::error_code error;
-    lowest().expires_after(options.timeout);
-    asio::async_write(stream, parts,
-                      [&error](beast::error_code result, std::size_t) { error = result; });
-    run(error, "write");
+    const auto found = resolver.resolve(url.host, std::to_string(url.port), error);
+    if (error) fail(error.message());
+    bool reached = false;
+    for (auto one = found.begin(); !reached && one != found.end(); ++one) {
+      disconnect();
+      reached = reach(one->endpoint());
+    }
+    if (!reached) fail(std::generic_category().message(errno));
+    wire = tls ? tls_client_wire(socket, tls->native_handle(), url.host) : plain_wire(socket);
+    if (go([&] { return wire->handshake(); })) return;
+    const std::string why = wire->failure();
+    fail("the TLS handshake failed" + (why.empty() ? why : ": " + why));
+  }
+
+  bool write(std::string_view octets) const {
+    while (!octets.empty()) {
+      std::size_t count = 0;
+      if (!go([&] { return wire->write(octets, count); })) return false;
+      octets.remove_prefix(count);
+    }
+    return true;
+  }
+
+  // Nothing: the server closed the connection before it said anything.
+  std::optional<Response> read(bool head_only) {
     Parser parser;
     parser.body_limit(kAnswerOctetsMax);
     parser.header_limit(kHeadOctetsMax);
-    parser.skip(request.method == "HEAD");
-    beast::http::async_read(stream, buffer, parser,
-                            [&error](beast::error_code result, std::size_t) { error = result; });
-    run(error, "read");
+    parser.skip(head_only);
+    parser.eager(true);
+    beast::error_code error;
+    while (!parser.is_done()) {
+      const auto room = buffer.prepare(kReadOctets);
+      std::size_t count = 0;
+      const bool open = go([&] {
+        return wire->read({static_cast<char*>(room.data()), room.size()}, count);
+      });
+      if (!open && !parser.got_some()) return std::nullopt;
+      if (open) {
+        buffer.commit(count);
+        buffer.consume(parser.put(buffer.data(), error));
+      } else {
+        parser.put_eof(error);
+      }
+      if (error && error != beast::http::error::need_more) fail(error.message());
+    }
     Response response = response_of(parser);
     if (!parser.get().keep_alive()) disconnect();
     return response;
   }
 
-  Response attempt(const Request& request) {
-    if (!connected()) connect();
-    return secure ? exchange(*secure, request) : exchange(*plain, request);
+  // Nothing: a kept connection had been closed by the server while it stood, which is found out
+  // only by using it.
+  std::optional<Response> attempt(const Request& request) {
+    const bool reused = wire != nullptr;
+    if (!reused) connect();
+    std::string head = head_of(url, request);
+    std::string_view body = request.body;
+    if (body.size() <= kReadOctets) {  // in one packet
+      head += body;
+      body = {};
+    }
+    std::optional<Response> response;
+    if (write(head) && write(body)) response = read(request.method == "HEAD");
+    if (response) return response;
+    if (!reused) fail("it closed the connection");
+    return std::nullopt;
   }
 
   Response send(const Request& request) {
-    for (bool reused = connected();; reused = false) {
-      try {
-        return attempt(request);
-      } catch (const boost::system::system_error& failure) {
+    deadline = clock->monotonic_microseconds() + options.timeout.count() * 1000;
+    try {
+      for (;;) {
+        if (std::optional<Response> response = attempt(request)) return std::move(*response);
         disconnect();
-        // A kept connection may have been closed by the server while it stood; that is found out
-        // only by using it.
-        const bool closed = failure.code() == beast::http::error::end_of_stream ||
-                            failure.code() == asio::error::connection_reset ||
-                            failure.code() == asio::error::broken_pipe ||
-                            failure.code() == asio::error::eof;
-        if (!(reused && closed))
-          throw Fault(url.authority() + " does not answer: " + failure.code().message());
       }
+    } catch (const Fault&) {
+      disconnect();
+      throw;
     }
   }
 
   const BaseUrl url;
   const ClientOptions options;
-  asio::io_context io;
+  const std::unique_ptr<Clock> clock = system_clock();  // a peer takes real time
+  std::int64_t deadline = 0;                            // of the request, microseconds
   std::optional<asio::ssl::context> tls;
-  std::optional<PlainStream> plain;
-  std::optional<TlsStream> secure;
+  int socket = -1;
+  std::unique_ptr<Wire> wire;
   beast::flat_buffer buffer;
 };
 

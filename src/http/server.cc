@@ -3,13 +3,11 @@
 // nobody has to be woken; a connection that is silent for longer, or whose peer is slow, is parked:
 // one doorman waits for all of those and costs no thread for each.
 #include <poll.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <set>
@@ -42,13 +40,6 @@ asio::ssl::context tls_context(asio::ssl::context::method method, const Tls& ide
 namespace {
 
 constexpr int kLingerMilliseconds = 10, kLingerTimes = 20;
-
-void block_sigpipe() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-}
 
 using SessionPointer = std::shared_ptr<Session>;
 
@@ -166,7 +157,6 @@ struct Server::State {
   }
 
   void serve() {
-    block_sigpipe();
     for (;;) {
       SessionPointer session;
       {

@@ -59,7 +59,7 @@ Response answer(const Shared& shared, const Request& request) {
 Session::Session(int socket, SSL_CTX* context, std::string peer, Shared& shared)
     : socket_(socket),
       shared_(shared),
-      wire_(context ? tls_wire(socket, context) : plain_wire(socket)),
+      wire_(context ? tls_server_wire(socket, context) : plain_wire(socket)),
       peer_(std::move(peer)) {
   ++shared_.open;
   put_off_deadline(shared_.options.idle);

@@ -1,11 +1,11 @@
 // A connection's octets, plain or TLS, never blocking: what cannot go on says what it waits for.
-// Private to http. Source: RFC 8446 through OpenSSL. One thread at a time. A socket that the peer
-// has closed may raise SIGPIPE in the calling thread: the server's threads block it.
+// Private to http. Source: RFC 8446 through OpenSSL. One thread at a time. No signal is raised.
 #pragma once
 #include <openssl/ssl.h>
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "base/bytes.h"
 
@@ -24,10 +24,13 @@ class Wire {
   // Nothing more will be written; the peer may still send.
   virtual void end() = 0;
   virtual Bytes peer_certificate() const = 0;  // DER; empty without
+  virtual std::string failure() const = 0;     // why it closed, where that is known
 };
 
 // The socket is not blocking and outlives the wire.
 std::unique_ptr<Wire> plain_wire(int socket);
-std::unique_ptr<Wire> tls_wire(int socket, SSL_CTX* context);
+std::unique_ptr<Wire> tls_server_wire(int socket, SSL_CTX* context);
+// The server must be certified for this host, a name or an address.
+std::unique_ptr<Wire> tls_client_wire(int socket, SSL_CTX* context, const std::string& host);
 
 }  // namespace wattseal::http
