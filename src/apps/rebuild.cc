@@ -8,6 +8,7 @@
 #include "smki/log.h"
 #include "smki/replay.h"
 #include "smki/repository.h"
+#include "storage/forwarding.h"
 #include "terms/tables.h"
 
 namespace wattseal::apps {
@@ -105,28 +106,14 @@ void must(const Result<std::uint64_t>& committed) {
 
 // The repository indexes as it always does, up to where the source's did, and journals nothing: the
 // facts of that are there already.
-class Indexing final : public storage::Store {
+class Indexing final : public storage::Forwarding {
  public:
-  Indexing(storage::Store& into, std::uint64_t end) : into_(into), end_(end) {}
-  std::optional<Bytes> get(storage::Table table, BytesView key) const override {
-    return into_.get(table, key);
-  }
-  void scan(storage::Table table, BytesView first, BytesView last,
-            const storage::RowVisitor& visit) const override {
-    into_.scan(table, first, last, visit);
-  }
-  void scan_backwards(storage::Table table, BytesView first, BytesView last,
-                      const storage::RowVisitor& visit) const override {
-    into_.scan_backwards(table, first, last, visit);
-  }
+  Indexing(storage::Store& into, std::uint64_t end) : Forwarding(into), end_(end) {}
   void journal(std::uint64_t from, const storage::EntryVisitor& visit) const override {
-    into_.journal(from, [&](const storage::JournalEntry& entry) {
+    below_.journal(from, [&](const storage::JournalEntry& entry) {
       return entry.sequence < end_ && visit(entry);
     });
   }
-  storage::JournalHead journal_head() const override { return into_.journal_head(); }
-  std::unique_ptr<storage::Reader> snapshot() const override { return into_.snapshot(); }
-  void copy_to(const std::filesystem::path&) const override { UNREACHABLE(); }
   Result<std::uint64_t> commit(storage::Batch batch) override {
     storage::Batch rows;
     for (const storage::Batch::Change& change : batch.changes()) {
@@ -136,11 +123,10 @@ class Indexing final : public storage::Store {
       else
         rows.erase(table, change.key);
     }
-    return into_.commit(std::move(rows));
+    return below_.commit(std::move(rows));
   }
 
  private:
-  storage::Store& into_;
   const std::uint64_t end_;
 };
 

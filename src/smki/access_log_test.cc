@@ -10,6 +10,7 @@
 #include "smki/replay.h"
 #include "smki/repository_routes.h"
 #include "smki/test_rig.h"
+#include "storage/forwarding.h"
 #include "terms/tables.h"
 
 namespace wattseal::smki {
@@ -19,36 +20,16 @@ using test::kMaker;
 using test::kSupplier;
 
 // A store whose disk can be away: commits fail, before or after they took place.
-class Unsteady final : public storage::Store {
+class Unsteady final : public storage::Forwarding {
  public:
+  using Forwarding::Forwarding;
   enum class Disk { good, fails, fails_afterwards } disk = Disk::good;
-  explicit Unsteady(storage::Store& under) : under_(under) {}
-  std::optional<Bytes> get(storage::Table table, BytesView key) const override {
-    return under_.get(table, key);
-  }
-  void scan(storage::Table table, BytesView first, BytesView last,
-            const storage::RowVisitor& visit) const override {
-    under_.scan(table, first, last, visit);
-  }
-  void scan_backwards(storage::Table table, BytesView first, BytesView last,
-                      const storage::RowVisitor& visit) const override {
-    under_.scan_backwards(table, first, last, visit);
-  }
-  void journal(std::uint64_t from, const storage::EntryVisitor& visit) const override {
-    under_.journal(from, visit);
-  }
-  storage::JournalHead journal_head() const override { return under_.journal_head(); }
-  std::unique_ptr<storage::Reader> snapshot() const override { return under_.snapshot(); }
-  void copy_to(const std::filesystem::path& folder) const override { under_.copy_to(folder); }
   Result<std::uint64_t> commit(storage::Batch batch) override {
     if (disk == Disk::fails) throw Fault("the disk is away");
-    Result<std::uint64_t> committed = under_.commit(std::move(batch));
+    Result<std::uint64_t> committed = Forwarding::commit(std::move(batch));
     if (disk == Disk::fails_afterwards) throw Fault("the disk went away");
     return committed;
   }
-
- private:
-  storage::Store& under_;
 };
 
 struct Watched : test::Rig {

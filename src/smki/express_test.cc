@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "smki/records.h"
 #include "smki/test_rig.h"
+#include "storage/forwarding.h"
 
 namespace wattseal::smki {
 namespace {
@@ -19,38 +20,18 @@ using test::kSupplier;
 using test::Rig;
 
 // Fails at one commit, before or after it is stored.
-class FailingStore final : public storage::Store {
+class FailingStore final : public storage::Forwarding {
  public:
-  explicit FailingStore(storage::Store& below) : below_(below) {}
+  using Forwarding::Forwarding;
   int commits_left = -1;  // until the one that fails; negative: none does
   bool stores_it = false;
-  std::optional<Bytes> get(storage::Table table, BytesView key) const override {
-    return below_.get(table, key);
-  }
-  void scan(storage::Table table, BytesView first, BytesView last,
-            const storage::RowVisitor& visit) const override {
-    below_.scan(table, first, last, visit);
-  }
-  void scan_backwards(storage::Table table, BytesView first, BytesView last,
-                      const storage::RowVisitor& visit) const override {
-    below_.scan_backwards(table, first, last, visit);
-  }
-  void journal(std::uint64_t from, const storage::EntryVisitor& visit) const override {
-    below_.journal(from, visit);
-  }
-  storage::JournalHead journal_head() const override { return below_.journal_head(); }
-  std::unique_ptr<storage::Reader> snapshot() const override { return below_.snapshot(); }
-  void copy_to(const std::filesystem::path& folder) const override { below_.copy_to(folder); }
   Result<std::uint64_t> commit(storage::Batch batch) override {
     const bool fails = commits_left == 0;
     if (commits_left >= 0) --commits_left;
-    if (!fails) return below_.commit(std::move(batch));
-    if (stores_it) CHECK(below_.commit(std::move(batch)).ok());
+    if (!fails) return Forwarding::commit(std::move(batch));
+    if (stores_it) CHECK(Forwarding::commit(std::move(batch)).ok());
     throw Fault("the disk failed");
   }
-
- private:
-  storage::Store& below_;
 };
 
 struct ExpressRig : Rig {
