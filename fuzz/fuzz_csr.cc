@@ -15,7 +15,7 @@ void build(const x509::CertificationRequest& request, const smki::Asked& asked) 
   what.subject = asked.subject;
   what.key = request.key;
   what.issuer = {{}, Bytes(8, 7)};
-  const Result<x509::TbsCertificate> tbs = x509::parse_tbs(smki::build_tbs(what));
+  const Result<x509::Certificate> tbs = x509::parse_tbs(smki::build_tbs(what));
   CHECK(tbs.ok());
 }
 

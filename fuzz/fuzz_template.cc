@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 3) return 0;
   const gbcs::Template& one = *all[static_cast<std::size_t>(input[1] << 8 | input[2]) % all.size()];
   const gbcs::ReadContext context{Eui64::from_number(1), Eui64::from_number(2),
-                                  gbcs::OriginatorCounter(3), facts};
+                                  OriginatorCounter(3), facts};
   const Result<gbcs::ReadBack> read = gbcs::read_payload(one, input.subspan(3), context);
   if (!read.ok()) return 0;
   for (const gbcs::ReadValue& value : read->values) CHECK(!value.path.empty());
