@@ -1,15 +1,33 @@
 // Documents: parsing, the signature profile, service requests and responses. What is read as a
-// request is written and read again.
+// request is written and read again; what is signed verifies.
 #include "base/check.h"
 #include "duis/duis.h"
 #include "xml/dsig.h"
 
 using namespace wattseal;
 
+namespace {
+
+void sign_and_verify(std::string_view text) {
+  static const std::unique_ptr<crypto::KeyStore> keys = crypto::memory_key_store();
+  static const crypto::KeyHandle key = crypto::generate_one(*keys, "k").value();
+  const Result<std::string> made =
+      xml::sign(text, {"CN=Fuzz", CertificateSerial::parse_decimal("1").value()}, *key);
+  if (!made.ok()) return;
+  const Result<xml::Document> document = xml::parse(*made);
+  CHECK(document.ok());
+  CHECK(xml::verify_signature(*document, key->public_point()).ok());
+  const Result<std::string> bare = xml::without_signature(*document);
+  CHECK(bare.ok() && xml::parse(*bare).ok());
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const Result<xml::Document> document = xml::parse(as_text({data, size}), {65'536, 32, 2'000});
   if (!document.ok()) return 0;
   (void)xml::claimed_signer(*document).ok();
+  sign_and_verify(as_text({data, size}));
   (void)duis::read_response(document->root()).ok();
   const Result<duis::ServiceRequest> request = duis::read_request(document->root());
   if (!request.ok()) return 0;

@@ -5,7 +5,7 @@
 // signed by somebody known; 405 for other methods. Unless the counter is preserved, the RequestID
 // gets milliseconds since 1970, each greater than the last one given. The key is the originator's:
 // its XML signing key (role 135) where there is one, else any for signatures. Development only:
-// keys are read from PEM files. Thread-safe.
+// keys are read from files. Thread-safe. See docs/formats/signing_service.md.
 #pragma once
 #include <atomic>
 #include <filesystem>

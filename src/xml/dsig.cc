@@ -68,17 +68,9 @@ bool has_instruction_after_root(const xmlDoc& tree) {
   return false;
 }
 
-}  // namespace
-
-Result<IssuerSerial> claimed_signer(const Document& document) {
-  TRY_ASSIGN(const SignatureParts parts, read_signature(*document.native().tree));
-  const Result<CertificateSerial> serial = CertificateSerial::parse_decimal(trim(parts.serial));
-  if (!serial)
-    return Refusal{"dsig-key-info"_rule, "X509SerialNumber: " + serial.refusal().detail, "KeyInfo"};
-  return IssuerSerial{std::string(trim(parts.issuer_name)), *serial};
-}
-
-Status verify_signature(const Document& document, const crypto::PublicPoint& signer) {
+// `is_good` says whether a signature of a digest is the signer's.
+template <typename IsGood>
+Status verify_with(const Document& document, const IsGood& is_good) {
   xmlDoc& tree = *document.native().tree;
   TRY_ASSIGN(const SignatureParts parts, read_signature(tree));
   const std::optional<std::string> content = canonical_without(tree, parts.signature);
@@ -90,11 +82,32 @@ Status verify_signature(const Document& document, const crypto::PublicPoint& sig
                    "Signature/SignedInfo"};
   }
   const std::optional<crypto::Signature> value = decode_exactly<64>(parts.signature_value);
-  if (!value || !crypto::verify(signer, crypto::sha256(as_bytes(*signed_info)), *value)) {
+  if (!value || !is_good(crypto::sha256(as_bytes(*signed_info)), *value)) {
     return Refusal{"dsig-signature"_rule, "SignatureValue does not verify with the signer's key.",
                    "Signature/SignatureValue"};
   }
   return {};
+}
+
+}  // namespace
+
+Result<IssuerSerial> claimed_signer(const Document& document) {
+  TRY_ASSIGN(const SignatureParts parts, read_signature(*document.native().tree));
+  const Result<CertificateSerial> serial = CertificateSerial::parse_decimal(trim(parts.serial));
+  if (!serial)
+    return Refusal{"dsig-key-info"_rule, "X509SerialNumber: " + serial.refusal().detail, "KeyInfo"};
+  return IssuerSerial{std::string(trim(parts.issuer_name)), *serial};
+}
+
+Status verify_signature(const Document& document, const crypto::PublicPoint& signer) {
+  return verify_with(document, [&](const crypto::Digest& digest, const crypto::Signature& value) {
+    return crypto::verify(signer, digest, value);
+  });
+}
+Status verify_signature(const Document& document, const crypto::FrequentKey& signer) {
+  return verify_with(document, [&](const crypto::Digest& digest, const crypto::Signature& value) {
+    return signer.verify(digest, value);
+  });
 }
 
 // What leaves is the canonical form itself with the Signature before its last end tag: the octets

@@ -7,6 +7,7 @@
 // inclusive C14N 1.0).
 #pragma once
 #include "base/types.h"
+#include "crypto/frequent_key.h"
 #include "crypto/keys.h"
 #include "xml/xml.h"
 
@@ -24,6 +25,7 @@ struct IssuerSerial {
 Result<IssuerSerial> claimed_signer(const Document& document);
 // Digest and signature over the exact document.
 Status verify_signature(const Document& document, const crypto::PublicPoint& signer);
+Status verify_signature(const Document& document, const crypto::FrequentKey& signer);
 // The document with a signature appended as last child; an existing signature is replaced.
 Result<std::string> sign(std::string_view document, const IssuerSerial& signer,
                          const crypto::PrivateKey& key);

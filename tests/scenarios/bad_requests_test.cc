@@ -47,6 +47,19 @@ TEST_F(BadRequests, AGoodOneIsAnswered) {
   EXPECT_EQ(exchange->parsed->use_case, "ECS17b");
 }
 
+TEST_F(BadRequests, AFrequentSignerIsJudgedLikeAnyOther) {
+  const std::string sent = net().supplier->signed_document(net().read(*net().supplier));
+  EXPECT_EQ(net().post("/api/v1/serviceS", sent).status, 200);
+  for (std::uint64_t i = 0; i <= limit("frequent_signer_documents"); ++i)
+    refused(sent, "gateway-replay");
+  const std::string fresh = net().supplier->signed_document(net().read(*net().supplier));
+  std::string spoilt = fresh;
+  char& digit = spoilt[spoilt.find("SignatureValue>") + 15];
+  digit = digit == 'A' ? 'B' : 'A';
+  refused(spoilt, "dsig-signature");
+  EXPECT_EQ(Network::rule_of(net().post("/api/v1/serviceS", fresh)), "");
+}
+
 TEST_F(BadRequests, HostileXmlIsRefusedUnread) {
   const std::string good = net().supplier->signed_document(net().read(*net().supplier));
   const std::size_t root = good.find("?>") + 2;

@@ -16,6 +16,7 @@ Result<crypto::PublicPoint> key_of(const smki::PublishedCertificate& published) 
 // The document names its signer by issuer and serial; the certificate comes from the repository,
 // never from the document.
 Result<smki::PublishedCertificate> verified_signer(const smki::Repository& repository,
+                                                   Signers& signers,
                                                    const xml::Document& document) {
   TRY_ASSIGN(const xml::IssuerSerial claimed, xml::claimed_signer(document));
   const Result<smki::PublishedCertificate> signer =
@@ -27,7 +28,7 @@ Result<smki::PublishedCertificate> verified_signer(const smki::Repository& repos
         "/Request/Signature/KeyInfo"};
   }
   TRY_ASSIGN(const crypto::PublicPoint key, key_of(*signer));
-  TRY(xml::verify_signature(document, key));
+  TRY(signers.verify(document, key));
   return *signer;
 }
 
@@ -283,7 +284,8 @@ Result<duis::ServiceResponse> Gateway::State::handle(ServiceUrl url, const xml::
                                                      std::optional<duis::ServiceRequest>& read) {
   TRY_ASSIGN(duis::ServiceRequest request, duis::read_request(document.root()));
   read = std::move(request);
-  TRY_ASSIGN(const smki::PublishedCertificate signer, verified_signer(repository, document));
+  TRY_ASSIGN(const smki::PublishedCertificate signer,
+             verified_signer(repository, signers, document));
   const Result<smki::Party> party = parties.party(read->id.originator);
   const Result<Device> device = inventory.find(read->id.target);
   const std::optional<MeterPoint> point =

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "gateway/gateway.h"
+#include "gateway/gateway/signers.h"
 #include "gbcs/security.h"
 #include "terms/facts.h"
 #include "terms/tables.h"
@@ -108,6 +109,7 @@ struct Gateway::State {
   void add_response(storage::Batch& batch, Eui64 to, const duis::ServiceResponse& response,
                     TraceId trace);
 
+  Signers signers;
   std::mutex secrets_mutex;
   std::map<Eui64, std::pair<CertificateSerial, crypto::SharedSecret>>
       secrets;  // with the device's latest key agreement certificate
