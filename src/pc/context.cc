@@ -25,6 +25,7 @@ Status Book::add_certificate(BytesView octets) {
   const std::unique_lock lock(mutex_);
   points_[{owner, signing ? Use::signing : Use::agreement}] = certificate.key;
   if (!signing) agreement_certificates_[owner] = certificate.der;
+  if (identity.subject.role) roles_[owner] = *identity.subject.role;
   secrets_.clear();
   return {};
 }
@@ -119,7 +120,17 @@ Result<Bytes> Book::key_agreement_certificate(Eui64 device) const {
 
 Result<std::string> Book::named(std::string_view name) const {
   if (name == "twin" || name == "polyphase") return std::string("false");
+  if (name == "variant") return std::string("single");
+  if (name == "generation") return std::string("newer");
   return Refusal{"gbcs-fact-missing"_rule, "nothing is known of '" + std::string(name) + "'"};
+}
+
+Result<RemotePartyRole> Book::role_of(Eui64 party) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = roles_.find(party);
+  if (found == roles_.end())
+    return Refusal{"gbcs-fact-missing"_rule, "no certificate of " + party.text()};
+  return found->second;
 }
 
 }  // namespace wattseal::pc

@@ -32,6 +32,7 @@ class Book final : public gbcs::Facts {
   Result<int> device_type_code(Eui64 device) const override;
   Result<Bytes> key_agreement_certificate(Eui64 device) const override;
   Result<std::string> named(std::string_view name) const override;
+  Result<RemotePartyRole> role_of(Eui64 party) const override;  // by its certificate
 
  private:
   Result<crypto::SharedSecret> agree(Eui64 owner, Use use, Eui64 peer) const;
@@ -41,6 +42,7 @@ class Book final : public gbcs::Facts {
   std::map<std::pair<Eui64, Use>, crypto::PublicPoint> points_;
   std::map<Eui64, Bytes> agreement_certificates_;
   std::map<Eui64, DeviceType> devices_;
+  std::map<Eui64, RemotePartyRole> roles_;
   mutable std::map<std::tuple<Eui64, Use, Eui64>, crypto::SharedSecret> secrets_;
 };
 
