@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -34,6 +35,17 @@ double Bench::rate(std::size_t count, unsigned threads,
     for (std::thread& one : all) one.join();
   });
   return static_cast<double>(count) / taken;
+}
+
+double Bench::core_rate(std::size_t count, const std::function<void(std::size_t)>& work) const {
+  const auto spent = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  };
+  const double start = spent();
+  for (std::size_t i = 0; i < count; ++i) work(i);
+  return static_cast<double>(count) / (spent() - start);
 }
 
 RawLimits measure_raw_limits(const Bench& bench) {
@@ -74,6 +86,7 @@ constexpr Row kRows[] = {{"issue_batch", issue_batch},
                          {"gateway_noncritical", gateway_noncritical},
                          {"gateway_critical", gateway_critical},
                          {"parse", parse},
+                         {"transform", transform},
                          {"duis_verify", duis_verify},
                          {"duis_schema", duis_schema}};
 

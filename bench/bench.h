@@ -29,6 +29,9 @@ struct Bench {
   // Repeats `work(i)` on `threads` threads until `count` are done; returns how many a second.
   double rate(std::size_t count, unsigned threads,
               const std::function<void(std::size_t)>& work) const;
+  // The same on this thread alone, by the time that the processor spent on it: what one core does,
+  // however busy the machine is.
+  double core_rate(std::size_t count, const std::function<void(std::size_t)>& work) const;
 };
 
 // Rates of one core: OpenSSL's ECDSA P-256 and the disk's fsync.
@@ -48,6 +51,7 @@ void gateway_critical(const Bench& bench, Results& results);
 void crl_million(const Bench& bench, Results& results);
 void repository_scale(const Bench& bench, Results& results);
 void parse(const Bench& bench, Results& results);
+void transform(const Bench& bench, Results& results);
 void duis_verify(const Bench& bench, Results& results);
 void duis_schema(const Bench& bench, Results& results);
 

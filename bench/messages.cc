@@ -1,13 +1,15 @@
 // Service requests through the gateway, and Parse.
-#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 
+#include "apps/commands.h"
+#include "apps/rtds/data_set.h"
 #include "apps/service_user.h"
 #include "apps/street.h"
 #include "base/fault.h"
 #include "bench/bench.h"
+#include "gbcs/mmc.h"
 #include "gbcs/security.h"
 
 namespace wattseal::bench {
@@ -88,18 +90,18 @@ void must_be(const http::Response& response, std::string_view code) {
     throw Fault("the gateway answered " + response.body.substr(0, 600));
 }
 
-std::vector<std::filesystem::path> reference_responses() {
-  const char* const named = std::getenv("WATTSEAL_VECTORS");
-  const std::filesystem::path folder =
-      std::filesystem::path(named ? named : "../shared/vectors") / "rtds" / "rtds-4.5.0";
-  std::vector<std::filesystem::path> files;
-  if (!std::filesystem::exists(folder)) return files;
-  for (const std::filesystem::directory_entry& entry :
-       std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.path().string().find("_RESPONSE_") != std::string::npos)
-      files.push_back(entry.path());
-  }
-  return files;
+// The reference data, or nothing where it is absent.
+std::optional<apps::RtdsDataSet> reference_data(const char* name) {
+  const char* const folder = std::getenv("WATTSEAL_VECTORS");
+  Result<apps::RtdsDataSet> data = apps::RtdsDataSet::open(folder ? folder : "../shared/vectors");
+  if (data.ok()) return std::move(data).value();
+  std::fprintf(stderr, "%s: skipped, the reference vectors are absent (WATTSEAL_VECTORS)\n", name);
+  return std::nullopt;
+}
+
+std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 }  // namespace
@@ -158,36 +160,97 @@ void gateway_critical(const Bench& bench, Results& results) {
        "Transform and signed pre-command, to durable command; RocksDB, 16 threads, in process"});
 }
 
+// Every reference message in turn: decoded, its encrypted attributes decrypted with shared secrets
+// that are at hand, each item named and rendered.
 void parse(const Bench& bench, Results& results) {
+  const std::optional<apps::RtdsDataSet> data = reference_data("parse");
+  if (!data) return;
   std::vector<Bytes> messages;
-  for (const std::filesystem::path& file : reference_responses()) {
-    std::ifstream in(file);
-    std::string digits;
-    for (std::istreambuf_iterator<char> at(in), end; at != end; ++at) {
-      if (*at > ' ') digits.push_back(*at);
-    }
-    if (const std::optional<Bytes> octets = from_hex(digits)) messages.push_back(*octets);
-  }
-  if (messages.empty()) {
-    std::fprintf(stderr, "parse: skipped, the reference vectors are absent (WATTSEAL_VECTORS)\n");
-    return;
-  }
-  const gbcs::Opener as_it_is = [](const gbcs::Message&, BytesView) -> Result<Bytes> {
-    return Bytes{0x02, 0x00};
+  for (const auto& [name, file] : data->messages)
+    messages.push_back(must(apps::read_octets(content_of(file))));
+  apps::RtdsKeys keys(data->folder / "keystore");
+  std::size_t opened = 0;
+  const gbcs::Opener open = [&](const gbcs::Message& message, BytesView blob) -> Result<Bytes> {
+    const gbcs::AttributeRecipient recipient = gbcs::attribute_recipient(message);
+    const std::optional<crypto::SharedSecret> secret =
+        keys.secret(recipient.party, message.originator);
+    if (!secret) return Refusal{"gbcs-no-key"_rule, "no key"};
+    ++opened;
+    return gbcs::open_attribute(*secret, message.originator, recipient.counter, recipient.party,
+                                blob);
   };
-  constexpr std::size_t kCount = 100'000;
-  const double limit = bench.rate(kCount, 1, [&](std::size_t i) {
-    if (!gbcs::decode(messages[i % messages.size()]).ok())
-      throw Fault("a reference message does not decode");
+  const auto decoded = [&](std::size_t i) {
+    return must(gbcs::decode(messages[i % messages.size()]));
+  };
+  for (std::size_t i = 0; i < messages.size(); ++i) must(gbcs::parse_readable(decoded(i), open));
+  const std::string each = std::to_string(messages.size()) + " reference messages in turn, " +
+                           std::to_string(opened) + " encrypted attributes opened in each round";
+  const std::size_t count = 200 * messages.size();
+  const double limit = bench.core_rate(count, [&](std::size_t i) { decoded(i); });
+  const double rate =
+      bench.core_rate(count, [&](std::size_t i) { must(gbcs::parse_readable(decoded(i), open)); });
+  results.push_back({"parse", rate, "messages/s", limit, "decoding the envelope alone",
+                     each + "; one core, its own time"});
+  std::vector<std::size_t> answers;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (decoded(i).cra != gbcs::Cra::command) answers.push_back(i);
+  }
+  const double documents = bench.core_rate(20 * answers.size(), [&](std::size_t i) {
+    must(gbcs::to_mmc(decoded(answers[i % answers.size()]), open));
   });
-  std::atomic<std::size_t> parsed = 0;
-  const double rate = bench.rate(kCount, 1, [&](std::size_t i) {
-    const Result<gbcs::Message> message = gbcs::decode(messages[i % messages.size()]);
-    parsed += gbcs::parse_readable(*message, as_it_is).ok() ? 1 : 0;
+  results.push_back({"mmc", documents, "documents/s", rate, "parsing to names and texts",
+                     std::to_string(answers.size()) + " reference answers and alerts; one core"});
+}
+
+// Every reference request that has a template in turn, from its value to the whole unsigned
+// message.
+void transform(const Bench& bench, Results& results) {
+  const std::optional<apps::RtdsDataSet> data = reference_data("transform");
+  if (!data) return;
+  struct Work {
+    std::string text;
+    duis::ServiceRequest request;
+    DeviceType type;
+    gateway::Originator originator;
+    std::unique_ptr<apps::RtdsFacts> facts;
+    UtcTime now;
+  };
+  const auto templates = gbcs::TemplateSet::built_in();
+  const auto made = [&](const Work& work) {
+    return gateway::transform(*templates, work.request, work.type, work.originator, *work.facts,
+                              work.now);
+  };
+  std::vector<Work> all;
+  for (const auto& [name, file] : data->requests) {
+    std::string text = content_of(file);
+    const Result<xml::Document> document = xml::parse(text);
+    if (!document.ok()) continue;
+    Result<duis::ServiceRequest> request = duis::read_request(document->root());
+    if (!request.ok() || request->body.name == "SignedPreCommand") continue;
+    const Result<DeviceType> type = data->type(request->id.target);
+    const Result<gateway::Originator> originator = data->originator(name, request->id);
+    const Result<UtcTime> now = data->now(name);
+    if (!type.ok() || !originator.ok() || !now.ok()) continue;
+    Work work{std::move(text),
+              std::move(*request),
+              *type,
+              *originator,
+              std::make_unique<apps::RtdsFacts>(*data, name),
+              *now};
+    if (made(work).ok()) all.push_back(std::move(work));
+  }
+  const std::size_t count = 40 * all.size();
+  const double reading = bench.core_rate(count, [&](std::size_t i) {
+    const xml::Document document = must(xml::parse(all[i % all.size()].text));
+    must(duis::read_request(document.root()));
   });
-  results.push_back(
-      {"parse", rate, "messages/s", limit, "decoding the envelope alone",
-       std::to_string(messages.size()) + " reference responses, one core, decryption left out"});
+  const double rate =
+      bench.core_rate(count, [&](std::size_t i) { must(made(all[i % all.size()])); });
+  results.push_back({"transform", rate, "requests/s", reading,
+                     "parsing the request's XML and checking it against the schema",
+                     std::to_string(all.size()) +
+                         " reference requests in turn, from value to message, without "
+                         "cryptography; one core, its own time"});
 }
 
 }  // namespace wattseal::bench

@@ -42,6 +42,8 @@ void add_gbcs(CLI::App& app, Context& context);
 void add_duis(CLI::App& app, Context& context);
 void add_duis_schema(CLI::App& duis, Context& context);  // of duis: validate, describe, new
 void add_duis_serve(CLI::App& duis, Context& context);
+void add_correlate(CLI::App& app, Context& context);  // at the top and of duis
+void add_mmc(CLI::App& app, Context& context);
 void add_utrn(CLI::App& app, Context& context);
 void add_audit(CLI::App& app, Context& context);
 void add_conformance(CLI::App& app, Context& context);

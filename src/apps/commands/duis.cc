@@ -169,13 +169,15 @@ Result<gateway::Correlation> correlate(const Context& context, const std::string
                             context.world.now());
 }
 
-void add_correlate(CLI::App& duis, Context& context) {
+}  // namespace
+
+void add_correlate(CLI::App& app, Context& context) {
   struct CorrelateGiven {
     std::string request, pre_command;
     std::vector<std::string> devices;
   };
   const std::shared_ptr<CorrelateGiven> given = std::make_shared<CorrelateGiven>();
-  CLI::App* const command = duis.add_subcommand(
+  CLI::App* const command = app.add_subcommand(
       "correlate", "Whether a pre-command says exactly what its request said: before you sign");
   command->add_option("request", given->request, "The service request")->required();
   command
@@ -184,9 +186,9 @@ void add_correlate(CLI::App& duis, Context& context) {
       ->required();
   command->add_option("--device", given->devices,
                       "Type of another device that the request names: EUI=ESME");
-  command->footer(examples(
-      {"wattseal duis correlate request.xml pre-command.b64",
-       "wattseal duis correlate request.xml pc.hex --device 00-57-53-00-00-00-00-01=GSME"}));
+  command->footer(
+      examples({"wattseal correlate request.xml pre-command.b64",
+                "wattseal correlate request.xml pc.hex --device 00-57-53-00-00-00-00-01=GSME"}));
   command->callback([given, &context] {
     context.chosen = [given, &context] {
       const Result<gateway::Correlation> result =
@@ -206,8 +208,6 @@ void add_correlate(CLI::App& duis, Context& context) {
     };
   });
 }
-
-}  // namespace
 
 void add_duis(CLI::App& app, Context& context) {
   CLI::App* const duis = app.add_subcommand(

@@ -1,8 +1,10 @@
 #include "gbcs/parse/names.h"
 
-#include <array>
+#include <charconv>
+#include <map>
+#include <tuple>
 
-#include "base/bytes.h"
+#include "base/check.h"
 
 namespace wattseal::gbcs {
 namespace {
@@ -32,28 +34,64 @@ constexpr AttributeRow kAttributes[] = {
 #include "tables/zcl_attributes.inc"
 };
 
-std::string hex16(std::uint16_t number) {
-  Bytes octets;
-  put_be(octets, number);
-  return to_hex_upper(octets);
+unsigned number_of(std::string_view digits, int base) {
+  unsigned number = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
+  CHECK(error == std::errc() && end == digits.data() + digits.size());
+  return number;
+}
+
+// Each table once in order, as a message asks for many names.
+using Objects = std::map<std::tuple<unsigned, unsigned, std::string_view>, std::string_view>;
+const Objects& objects() {
+  static const Objects all = [] {
+    Objects made;
+    for (const ObjectRow& row : kObjects)
+      made.try_emplace({number_of(row.class_id, 10), number_of(row.member, 10), row.object},
+                       row.name);
+    return made;
+  }();
+  return all;
+}
+
+using Responses = std::map<std::pair<std::string_view, std::size_t>, std::string_view>;
+const Responses& responses() {
+  static const Responses all = [] {
+    Responses made;
+    for (const ResponseRow& row : kResponses)
+      made.try_emplace({row.use_case, number_of(row.index, 10)}, row.name);
+    return made;
+  }();
+  return all;
+}
+
+using Attributes = std::map<unsigned, AttributeName>;
+const Attributes& attributes() {
+  static const Attributes all = [] {
+    Attributes made;
+    for (const AttributeRow& row : kAttributes)
+      made.try_emplace(number_of(row.cluster, 16) << 16 | number_of(row.attribute, 16),
+                       AttributeName{row.name, row.kind});
+    return made;
+  }();
+  return all;
+}
+
+template <typename Map, typename Key>
+typename Map::mapped_type found_in(const Map& map, const Key& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? typename Map::mapped_type{} : found->second;
 }
 
 }  // namespace
 
 std::string_view object_name(unsigned class_id, std::string_view object, unsigned member) {
-  for (const ObjectRow& row : kObjects) {
-    if (row.class_id == std::to_string(class_id) && row.object == object &&
-        row.member == std::to_string(member))
-      return row.name;
-  }
-  return {};
+  return found_in(objects(), std::tuple(class_id, member, object));
 }
 
 std::string_view response_value_name(std::string_view use_case, std::size_t index) {
-  for (const ResponseRow& row : kResponses) {
-    if (row.use_case == use_case && row.index == std::to_string(index)) return row.name;
-  }
-  return {};
+  return found_in(responses(), std::pair(use_case, index));
 }
 
 std::string_view alert_title(std::string_view code) {
@@ -64,11 +102,7 @@ std::string_view alert_title(std::string_view code) {
 }
 
 AttributeName attribute_name(std::uint16_t cluster, std::uint16_t attribute) {
-  for (const AttributeRow& row : kAttributes) {
-    if (row.cluster == hex16(cluster) && row.attribute == hex16(attribute))
-      return {row.name, row.kind};
-  }
-  return {};
+  return found_in(attributes(), static_cast<unsigned>(cluster) << 16 | attribute);
 }
 
 std::string_view unit_name(std::int64_t unit) {
