@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "smki/access_log.h"
+#include "smki/demand_service.h"
 #include "smki/document_service.h"
 #include "smki/lifecycle.h"
 #include "smki/log.h"
@@ -119,6 +120,8 @@ struct Platform::State {
         documents(world, *store),
         document_service{documents, office},
         access_log(world, *store, office),
+        demand(world, *store, options.demand_profile),
+        demand_service{world, *store, demand, office, options.demand_profile},
         office_service{world, office, authority, *store, [this] { wake_all(); }},
         express(
             world, *store, authority, repository,
@@ -421,6 +424,8 @@ struct Platform::State {
   smki::Documents documents;
   smki::DocumentService document_service;
   smki::AccessLog access_log;
+  smki::Demand demand;
+  smki::DemandService demand_service;
   smki::OfficeService office_service;
   smki::ExpressLane express;
   smki::SubscriberService service;
@@ -510,6 +515,7 @@ Result<BackupReport> Platform::export_bundle(const std::filesystem::path& to) {
 
 Status Platform::start_smki() {
   State& state = *state_;
+  TRY(state.demand.rules());
   TRY_ASSIGN(state.ca,
              smki::CertificationAuthority::open(state.world, *state.store, *state.keys,
                                                 state.workers, state.options.environment));
@@ -536,6 +542,7 @@ Status Platform::start_smki() {
   http::Router smki_router, repository_router;
   smki::add_subscriber_routes(smki_router, state.service);
   smki::add_office_routes(smki_router, state.office_service);
+  smki::add_demand_routes(smki_router, state.demand_service);
   smki::add_openapi_route(smki_router, smki::ApiOf::smki);
   smki::add_repository_routes(repository_router, state.repository);
   smki::add_document_routes(repository_router, state.document_service);

@@ -29,6 +29,7 @@ struct PlatformOptions {
   std::uint16_t smki_port = 0, repository_port = 0, gateway_port = 0;  // 0: any free one
   std::string wan_url;                             // where devices are; settable later
   std::string log_origin = "wattseal.local/smki";  // names the public log and its key
+  std::string demand_profile = {};        // of data/demand_parameters.tsv; empty: what stands
   std::filesystem::path checkpoint = {};  // the journal's newest checkpoint is written there, too
   std::filesystem::path backups = {};  // start_smki() backs up there, limit backup_interval_hours
   std::optional<http::Tls> tls = {};   // of all servers; without: plain HTTP on loopback

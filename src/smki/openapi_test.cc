@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "smki/demand_service.h"
 #include "smki/document_service.h"
 #include "smki/log.h"
 #include "smki/ra_service.h"
@@ -23,12 +24,15 @@ struct Routes {
   SubscriberService service{rig.world,  rig.authority, rig.repository, rig.office,
                             *rig.store, uploads,       [] {},          rig.express};
   OfficeService office{rig.world, rig.office, rig.authority, *rig.store, [] {}};
+  Demand demand{rig.world, *rig.store};
+  DemandService forecasting{rig.world, *rig.store, demand, rig.office};
   Documents documents{rig.world, *rig.store};
   DocumentService library{documents, rig.office};
   http::Router smki, repository;
   Routes() {
     add_subscriber_routes(smki, service);
     add_office_routes(smki, office);
+    add_demand_routes(smki, forecasting);
     add_openapi_route(smki, ApiOf::smki);
     add_repository_routes(repository, rig.repository);
     add_document_routes(repository, library);
