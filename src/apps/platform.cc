@@ -9,8 +9,10 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "smki/access_log.h"
+#include "smki/cmp.h"
 #include "smki/demand_service.h"
 #include "smki/document_service.h"
+#include "smki/est.h"
 #include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
@@ -65,6 +67,7 @@ constexpr DccRole kDccRoles[] = {
     {DccParty::wan_provider, RemotePartyRole::wan_provider, KeyUse::key_agreement, "dcc.wan.ka"},
     {DccParty::xml_signer, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.user-xml.ds"},
     {DccParty::xml_signer, RemotePartyRole::dsp_xml_sign, KeyUse::digital_signature, "dcc.xml.ds"},
+    {DccParty::enrolment, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.cmp.ds"},
 };
 
 http::Response health(const char* state) {
@@ -128,6 +131,7 @@ struct Platform::State {
             {[this] { wake_all(); },
              [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }}),
         service{world, authority, repository, office, *store, uploads, [this] { wake(); }, express},
+        cmp_service{service, office, nullptr, [this] { wake_all(); }},
         wan_url(options.wan_url) {}
 
   // ---- background work
@@ -429,6 +433,8 @@ struct Platform::State {
   smki::OfficeService office_service;
   smki::ExpressLane express;
   smki::SubscriberService service;
+  smki::CmpSigner cmp_signer;
+  smki::CmpService cmp_service;
   std::unique_ptr<smki::CertificationAuthority> ca;
   std::unique_ptr<smki::LogSigner> log_signer;
   std::unique_ptr<JournalSigner> journal_signer;
@@ -542,6 +548,8 @@ Status Platform::start_smki() {
   http::Router smki_router, repository_router;
   smki::add_subscriber_routes(smki_router, state.service);
   smki::add_office_routes(smki_router, state.office_service);
+  smki::add_est_routes(smki_router, state.service);
+  smki::add_cmp_routes(smki_router, state.cmp_service);
   smki::add_demand_routes(smki_router, state.demand_service);
   smki::add_openapi_route(smki_router, smki::ApiOf::smki);
   smki::add_repository_routes(repository_router, state.repository);
@@ -577,6 +585,12 @@ Status Platform::start_gateway() {
                                        state.world.new_trace()));
   }
   for (const DccRole& role : kDccRoles) TRY(state.dcc_certificate(role));
+  TRY_ASSIGN(const smki::PublishedCertificate enrolment,
+             state.repository.latest(DccParty::enrolment, KeyUse::digital_signature,
+                                     RemotePartyRole::xml_sign));
+  TRY_ASSIGN(state.cmp_signer.key, state.keys->find("dcc.cmp.ds"));
+  state.cmp_signer.certificate = enrolment.der;
+  state.cmp_service.signer = &state.cmp_signer;
   gateway::DccIdentity identity;
   identity.broker = DccParty::broker;
   TRY_ASSIGN(identity.broker_key_agreement, state.keys->find("dcc.broker.ka"));

@@ -45,6 +45,7 @@ struct DccParty {
   static constexpr Eui64 cos = Eui64::from_number(0x9057530000000005);
   static constexpr Eui64 wan_provider = Eui64::from_number(0x9057530000000007);
   static constexpr Eui64 xml_signer = Eui64::from_number(0x9057530000000009);
+  static constexpr Eui64 enrolment = Eui64::from_number(0x905753000000000A);  // signs CMP answers
 };
 
 class Platform {
