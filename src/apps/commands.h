@@ -32,7 +32,8 @@ void add_smki(CLI::App& app, Context& context);
 // Of `wattseal smki`: submit, batch; performance, maintenance.
 void add_smki_batch(CLI::App& smki, Context& context);
 void add_smki_service(CLI::App& smki, Context& context);
-void add_backup(CLI::App& app, Context& context);  // backup and restore
+void add_smki_demand(CLI::App& smki, Context& context);  // smki demand …
+void add_backup(CLI::App& app, Context& context);        // backup and restore
 void add_handover(CLI::App& app, Context& context);
 void add_authorities(CLI::App& smki, Context& context);  // under smki
 void add_ceremony(CLI::App& app, Context& context);

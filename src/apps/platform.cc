@@ -9,7 +9,10 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "smki/access_log.h"
+#include "smki/cmp.h"
+#include "smki/demand_service.h"
 #include "smki/document_service.h"
+#include "smki/est.h"
 #include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
@@ -64,6 +67,7 @@ constexpr DccRole kDccRoles[] = {
     {DccParty::wan_provider, RemotePartyRole::wan_provider, KeyUse::key_agreement, "dcc.wan.ka"},
     {DccParty::xml_signer, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.user-xml.ds"},
     {DccParty::xml_signer, RemotePartyRole::dsp_xml_sign, KeyUse::digital_signature, "dcc.xml.ds"},
+    {DccParty::enrolment, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.cmp.ds"},
 };
 
 http::Response health(const char* state) {
@@ -119,12 +123,15 @@ struct Platform::State {
         documents(world, *store),
         document_service{documents, office},
         access_log(world, *store, office),
+        demand(world, *store, options.demand_profile),
+        demand_service{world, *store, demand, office, options.demand_profile},
         office_service{world, office, authority, *store, [this] { wake_all(); }},
         express(
             world, *store, authority, repository,
             {[this] { wake_all(); },
              [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }}),
         service{world, authority, repository, office, *store, uploads, [this] { wake(); }, express},
+        cmp_service{service, office, nullptr, [this] { wake_all(); }},
         wan_url(options.wan_url) {}
 
   // ---- background work
@@ -445,9 +452,13 @@ struct Platform::State {
   smki::Documents documents;
   smki::DocumentService document_service;
   smki::AccessLog access_log;
+  smki::Demand demand;
+  smki::DemandService demand_service;
   smki::OfficeService office_service;
   smki::ExpressLane express;
   smki::SubscriberService service;
+  smki::CmpSigner cmp_signer;
+  smki::CmpService cmp_service;
   std::unique_ptr<smki::CertificationAuthority> ca;
   std::unique_ptr<smki::LogSigner> log_signer;
   std::unique_ptr<JournalSigner> journal_signer;
@@ -541,6 +552,7 @@ Result<BackupReport> Platform::export_bundle(const std::filesystem::path& to) {
 Status Platform::start_smki() {
   State& state = *state_;
   CHECK(state.keys != nullptr);
+  TRY(state.demand.rules());
   TRY_ASSIGN(state.ca,
              smki::CertificationAuthority::open(state.world, *state.store, *state.keys,
                                                 state.workers, state.options.environment));
@@ -565,6 +577,9 @@ Status Platform::start_smki() {
   http::Router router;
   smki::add_subscriber_routes(router, state.service);
   smki::add_office_routes(router, state.office_service);
+  smki::add_est_routes(router, state.service);
+  smki::add_cmp_routes(router, state.cmp_service);
+  smki::add_demand_routes(router, state.demand_service);
   smki::add_openapi_route(router, smki::ApiOf::smki);
   state.smki_server = state.serve("smki", std::move(router), state.options.smki_port, kSmkiThreads);
   return {};
@@ -586,6 +601,12 @@ Status Platform::start_gateway() {
                                        state.world.new_trace()));
   }
   for (const DccRole& role : kDccRoles) TRY(state.dcc_certificate(role));
+  TRY_ASSIGN(const smki::PublishedCertificate enrolment,
+             state.repository.latest(DccParty::enrolment, KeyUse::digital_signature,
+                                     RemotePartyRole::xml_sign));
+  TRY_ASSIGN(state.cmp_signer.key, state.keys->find("dcc.cmp.ds"));
+  state.cmp_signer.certificate = enrolment.der;
+  state.cmp_service.signer = &state.cmp_signer;
   gateway::DccIdentity identity;
   identity.broker = DccParty::broker;
   TRY_ASSIGN(identity.broker_key_agreement, state.keys->find("dcc.broker.ka"));

@@ -29,6 +29,7 @@ struct PlatformOptions {
   std::uint16_t smki_port = 0, repository_port = 0, gateway_port = 0;  // 0: any free one
   std::string wan_url;                             // where devices are; settable later
   std::string log_origin = "wattseal.local/smki";  // names the public log and its key
+  std::string demand_profile = {};        // of data/demand_parameters.tsv; empty: what stands
   std::filesystem::path checkpoint = {};  // the journal's newest checkpoint is written there, too
   std::filesystem::path backups = {};  // start_smki() backs up there, limit backup_interval_hours
   std::optional<http::Tls> tls = {};   // of all servers; without: plain HTTP on loopback
@@ -46,6 +47,7 @@ struct DccParty {
   static constexpr Eui64 cos = Eui64::from_number(0x9057530000000005);
   static constexpr Eui64 wan_provider = Eui64::from_number(0x9057530000000007);
   static constexpr Eui64 xml_signer = Eui64::from_number(0x9057530000000009);
+  static constexpr Eui64 enrolment = Eui64::from_number(0x905753000000000A);  // signs CMP answers
 };
 
 class Platform {

@@ -51,7 +51,10 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::maintenance,
                                        tables::documents,
                                        tables::document_contents,
-                                       tables::repository_access};
+                                       tables::repository_access,
+                                       tables::demand_forecasts,
+                                       tables::demand_notices,
+                                       tables::demand_withheld};
 
 // Contents of work under way are under digests of the facts: a row that is not what its digest says
 // differs, and cannot be made again without the source.

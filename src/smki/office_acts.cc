@@ -1,5 +1,6 @@
 // What each kind of act checks and does. All of it is pure but for the reader and the batch.
 #include "smki/authority.h"
+#include "smki/demand_acts.h"
 #include "smki/maintenance.h"
 #include "smki/office_records.h"
 
@@ -426,6 +427,8 @@ constexpr ActHandler kHandlers[] = {
     {"revoke-certificate", "serial,grounds,statement?", check_revoke, authorise_revocation},
     {"plan-maintenance", "from,until,reason", check_maintenance, plan_maintenance},
     {"cancel-maintenance", "maintenance,reason", check_cancel, cancel_maintenance},
+    {"withhold-demand-report", "party,month,reason", check_withhold, withhold_report},
+    {"release-demand-report", "party,month,reason", check_release, release_report},
     {"authority-key-act", "purpose,serial?,grounds?,profile?", check_key_act, permit},
 };
 

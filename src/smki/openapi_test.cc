@@ -6,7 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "smki/cmp.h"
+#include "smki/demand_service.h"
 #include "smki/document_service.h"
+#include "smki/est.h"
 #include "smki/log.h"
 #include "smki/ra_service.h"
 #include "smki/repository_routes.h"
@@ -23,12 +26,18 @@ struct Routes {
   SubscriberService service{rig.world,  rig.authority, rig.repository, rig.office,
                             *rig.store, uploads,       [] {},          rig.express};
   OfficeService office{rig.world, rig.office, rig.authority, *rig.store, [] {}};
+  Demand demand{rig.world, *rig.store};
+  DemandService forecasting{rig.world, *rig.store, demand, rig.office};
+  CmpService cmp{service, rig.office, nullptr, {}};
   Documents documents{rig.world, *rig.store};
   DocumentService library{documents, rig.office};
   http::Router smki, repository;
   Routes() {
     add_subscriber_routes(smki, service);
     add_office_routes(smki, office);
+    add_demand_routes(smki, forecasting);
+    add_est_routes(smki, service);
+    add_cmp_routes(smki, cmp);
     add_openapi_route(smki, ApiOf::smki);
     add_repository_routes(repository, rig.repository);
     add_document_routes(repository, library);

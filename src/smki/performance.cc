@@ -192,6 +192,10 @@ Result<Month> Month::parse(std::string_view text) {
     return Refusal{"performance-month"_rule, "'" + std::string(text.substr(0, 20)) + "'", "month"};
   return month;
 }
+Month Month::of(UtcTime at) {
+  const CivilTime civil = uk_civil(at);
+  return {civil.year, civil.month};
+}
 UtcTime Month::begins() const { return midnight(year, month); }
 UtcTime Month::ends() const {
   return month == 12 ? midnight(year + 1, 1) : midnight(year, month + 1);

@@ -19,7 +19,12 @@ namespace wattseal::smki {
 struct Month {
   int year = 0, month = 0;
   static Result<Month> parse(std::string_view text);  // "2026-05"; refuses performance-month
-  UtcTime begins() const;                             // midnight by UK clocks
+  static Month of(UtcTime at);                        // by UK clocks
+  static Month from_index(int index) { return {index / 12, index % 12 + 1}; }
+  int index() const { return year * 12 + month - 1; }  // of the months since year 0
+  Month plus(int months) const { return from_index(index() + months); }
+  friend auto operator<=>(const Month&, const Month&) = default;
+  UtcTime begins() const;  // midnight by UK clocks
   UtcTime ends() const;
   std::string text() const;
 };

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "smki/access_log.h"
 #include "smki/authority.h"
+#include "smki/demand.h"
 #include "smki/documents.h"
 #include "smki/office_records.h"
 #include "smki/revocation.h"
@@ -259,6 +260,10 @@ void Replay::see(Changes& rows, const FactView& fact) {
     case FactKind::document_lodged:
     case FactKind::document_withdrawn: return Documents::replay(rows, fact);
     case FactKind::repository_accessed: return AccessLog::replay(rows, fact);
+    case FactKind::demand_forecast_lodged:
+    case FactKind::demand_notice_given:
+    case FactKind::demand_report_withheld:
+    case FactKind::demand_report_released: return Demand::replay(rows, fact);
     case FactKind::journal_checkpoint_signed: return checkpoint(rows, fact);
     default: return;
   }

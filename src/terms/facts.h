@@ -52,6 +52,10 @@ enum class FactKind : std::uint16_t {
   maintenance_cancelled = 61,
   ceremony_held = 70,
   authority_succeeded = 71,
+  demand_forecast_lodged = 90,
+  demand_notice_given = 91,
+  demand_report_withheld = 92,
+  demand_report_released = 93,
 };
 
 enum class FactField : std::uint8_t {
@@ -138,6 +142,11 @@ enum class FactField : std::uint8_t {
   witnesses = 91,
   generation = 92,
   ceremony = 93,
+  forecast_round = 140,  // month as yyyy-mm
+  revision = 141,
+  forecast = 142,  // "2026-05 10 20;…": month, single and batched requests
+  month = 143,     // yyyy-mm
+  expected = 144,
 };
 
 class FactWriter {

@@ -61,6 +61,13 @@ inline constexpr Table documents{23, "documents"};  // name 00 version(8) -> Doc
 inline constexpr Table document_contents{24, "document_contents"};  // SHA-256(32) -> octets
 inline constexpr Table repository_access{
     25, "repository_access"};  // period(8) party(8) interface 00 query -> answered, refused
+// SMKI: demand management
+inline constexpr Table demand_forecasts{
+    70, "demand_forecasts"};  // subscriber(8) round(4) revision(4) -> Forecast record
+inline constexpr Table demand_notices{
+    71, "demand_notices"};  // subscriber(8) month(4) number(4) -> DemandNotice record
+inline constexpr Table demand_withheld{
+    72, "demand_withheld"};  // month(4) subscriber(8) -> act, when, why
 // Gateway
 inline constexpr Table meter_points{30,
                                     "meter_points"};    // MPAN or MPRN text -> registration record

@@ -120,7 +120,7 @@ struct CertificationRequest {
   std::optional<unsigned> usage;
   std::optional<HardwareModule> hardware_module;
 };
-// At most 4 KiB; exactly the attribute extensionRequest; refuses any other.
+// 4 KiB at most: PKCS#10 with exactly the attribute extensionRequest, or a CertReqMsg (RFC 4211).
 Result<CertificationRequest> parse_request(BytesView der);
 bool proves_possession(const CertificationRequest& request);
 crypto::Claim possession_claim(const CertificationRequest& request);  // the same for verify_many

@@ -10,6 +10,7 @@
 #include "apps/platform.h"
 #include "apps/rebuild.h"
 #include "base/log.h"
+#include "smki/demand.h"
 #include "smki/documents.h"
 #include "smki/repository.h"
 #include "storage/reading.h"
@@ -34,6 +35,7 @@ class Rebuild : public ::testing::Test {
     options.platform.key_store = "file";
     (void)apps::run_demo(world(), options);
     lodge_documents();
+    lodge_forecast();
     log::set_level(log::Level::info);
   }
   static void lodge_documents() {
@@ -47,6 +49,21 @@ class Rebuild : public ::testing::Test {
       ASSERT_TRUE(documents.lodge(rapp, dcc, world().new_trace()).ok());
     }
     ASSERT_TRUE(documents.withdraw("rapp", 1, "wrong file", dcc, world().new_trace()).ok());
+  }
+  static void lodge_forecast() {
+    const std::unique_ptr<storage::Store> store =
+        std::move(storage::open_rocksdb_store(folder() / "store").value());
+    smki::Demand demand(world(), *store);
+    std::vector<smki::MonthForecast> months;
+    for (const smki::Month& month :
+         smki::demand_round(demand.rules().value(), world().now()).months)
+      months.push_back({month, {1, 2}});
+    ASSERT_TRUE(demand.lodge(apps::DccParty::party, months, {}, world().new_trace()).ok());
+    smki::Demand current(world(), *store, "sec-current");
+    ASSERT_TRUE(current
+                    .give_notice(apps::DccParty::party, months.front().month, 9, "a trial", {},
+                                 world().new_trace())
+                    .ok());
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(folder()); }
   static const World& world() {
@@ -94,6 +111,8 @@ TEST_F(Rebuild, MakesEveryDerivedTableAsItIs) {
                             "documents",
                             "document_contents",
                             "repository_access",
+                            "demand_forecasts",
+                            "demand_notices",
                             "meter_points",
                             "devices",
                             "hub_devices",

@@ -59,6 +59,11 @@ void add_platform_options(CLI::App& command, PlatformOptions& options, bool port
       ->envname("WATTSEAL_LOG_ORIGIN")
       ->capture_default_str();
   command
+      .add_option("--demand-profile", options.demand_profile,
+                  "Profile of data/demand_parameters.tsv, such as sec-current; default: what "
+                  "stands")
+      ->envname("WATTSEAL_DEMAND_PROFILE");
+  command
       .add_option("--gateway-port", options.gateway_port, "Port of the gateway; 0: any free one")
       ->envname("WATTSEAL_GATEWAY_PORT")
       ->capture_default_str();

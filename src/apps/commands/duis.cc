@@ -171,7 +171,8 @@ Result<gateway::Correlation> correlate(const Context& context, const std::string
 
 }  // namespace
 
-void add_correlate(CLI::App& app, Context& context) {
+// One command under two names.
+static void add_correlate_as(const std::string& called, CLI::App& app, Context& context) {
   struct CorrelateGiven {
     std::string request, pre_command;
     std::vector<std::string> devices;
@@ -186,9 +187,8 @@ void add_correlate(CLI::App& app, Context& context) {
       ->required();
   command->add_option("--device", given->devices,
                       "Type of another device that the request names: EUI=ESME");
-  command->footer(
-      examples({"wattseal correlate request.xml pre-command.b64",
-                "wattseal correlate request.xml pc.hex --device 00-57-53-00-00-00-00-01=GSME"}));
+  command->footer(examples({called + " request.xml pre-command.b64",
+                            called + " request.xml pc.hex --device 00-57-53-00-00-00-00-01=GSME"}));
   command->callback([given, &context] {
     context.chosen = [given, &context] {
       const Result<gateway::Correlation> result =
@@ -209,6 +209,10 @@ void add_correlate(CLI::App& app, Context& context) {
   });
 }
 
+void add_correlate(CLI::App& app, Context& context) {
+  add_correlate_as("wattseal correlate", app, context);
+}
+
 void add_duis(CLI::App& app, Context& context) {
   CLI::App* const duis = app.add_subcommand(
       "duis", "Service requests and responses: describe, make, validate, sign, verify, show");
@@ -216,7 +220,7 @@ void add_duis(CLI::App& app, Context& context) {
   add_sign(*duis, context);
   add_verify(*duis, context);
   add_show(*duis, context);
-  add_correlate(*duis, context);
+  add_correlate_as("wattseal duis correlate", *duis, context);
   add_duis_schema(*duis, context);
   add_duis_serve(*duis, context);
   duis->footer(examples({"wattseal duis describe 1.1.1", "wattseal duis show request.xml",

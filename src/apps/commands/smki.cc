@@ -320,6 +320,7 @@ void add_smki(CLI::App& app, Context& context) {
   add_key_reuse(*smki, context);
   add_smki_batch(*smki, context);
   add_smki_service(*smki, context);
+  add_smki_demand(*smki, context);
   smki->footer(
       examples({"wattseal smki ceremony --data wattseal-data", "wattseal smki lint certificate.pem",
                 "wattseal smki submit requests.pem --subscriber EUI"}));

@@ -21,6 +21,32 @@ int run_repository(const Context& context, Platform& platform) {
   return kDone;
 }
 
+// TLS of all servers: with --tls-client-ca every caller shows a certificate that it issued.
+void add_tls_options(CLI::App& command, PlatformOptions& options) {
+  const auto on = [&](const char* name, const char* variable, const char* what,
+                      std::filesystem::path http::Tls::*part) {
+    return command
+        .add_option_function<std::string>(
+            name,
+            [&options, part](const std::string& file) {
+              if (!options.tls) options.tls.emplace();
+              (*options.tls).*part = file;
+            },
+            what)
+        ->envname(variable);
+  };
+  CLI::Option* const chain =
+      on("--tls-certificate", "WATTSEAL_TLS_CERTIFICATE",
+         "Serve TLS with this certificate chain, PEM", &http::Tls::certificate_chain);
+  CLI::Option* const key =
+      on("--tls-key", "WATTSEAL_TLS_KEY", "Its private key, PEM", &http::Tls::private_key);
+  chain->needs(key);
+  key->needs(chain);
+  on("--tls-client-ca", "WATTSEAL_TLS_CLIENT_CA",
+     "Ask every caller for a certificate of these authorities, PEM", &http::Tls::client_ca)
+      ->needs(chain);
+}
+
 }  // namespace
 
 void add_up(CLI::App& app, Context& context) {
@@ -32,6 +58,7 @@ void add_up(CLI::App& app, Context& context) {
   CLI::App* const command = app.add_subcommand(
       "up", "Run the SMKI service, the repository and the gateway until interrupted");
   add_platform_options(*command, *options, true);
+  add_tls_options(*command, *options);
   const std::shared_ptr<std::vector<std::string>> managers =
       std::make_shared<std::vector<std::string>>();
   command
@@ -43,11 +70,13 @@ void add_up(CLI::App& app, Context& context) {
       ->delimiter(',');
   command->add_flag("--repository-only", options->repository_only,
                     "Open no keys: publish and serve the repository alone, while issuing is down");
-  command->footer(
-      examples({"wattseal up",
-                "wattseal up --data /var/lib/wattseal --keys pkcs11 --wan http://127.0.0.1:9000",
-                "wattseal up --manager 'Ada Moss' --manager 'Ben Reed'",
-                "wattseal up --repository-only", "WATTSEAL_GATEWAY_PORT=9079 wattseal up --json"}));
+  command->footer(examples(
+      {"wattseal up",
+       "wattseal up --data /var/lib/wattseal --keys pkcs11 --wan http://127.0.0.1:9000",
+       "wattseal up --manager 'Ada Moss' --manager 'Ben Reed'", "wattseal up --repository-only",
+       "wattseal up --tls-certificate server.pem --tls-key server.key --tls-client-ca "
+       "clients.pem",
+       "WATTSEAL_GATEWAY_PORT=9079 wattseal up --json"}));
   command->callback([options, managers, &context] {
     context.chosen = [options, managers, &context] {
       context.hold_end();
