@@ -52,14 +52,14 @@ std::optional<Bytes> from_hex(std::string_view text) {
 }
 
 std::string to_base64(BytesView octets) {
-  std::string text;
-  text.reserve((octets.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < octets.size(); i += 3) {
+  std::string text((octets.size() + 2) / 3 * 4, '=');
+  char* to = text.data();
+  for (std::size_t i = 0; i < octets.size(); i += 3, to += 4) {
     const std::size_t have = std::min<std::size_t>(3, octets.size() - i);
-    std::uint32_t block = 0;
-    for (std::size_t k = 0; k < 3; ++k) block = block << 8 | (k < have ? octets[i + k] : 0u);
-    for (std::size_t k = 0; k < 4; ++k)
-      text.push_back(k <= have ? kBase64[block >> (18 - 6 * k) & 63] : '=');
+    std::uint32_t block = std::uint32_t{octets[i]} << 16;
+    if (have > 1) block |= std::uint32_t{octets[i + 1]} << 8;
+    if (have > 2) block |= octets[i + 2];
+    for (std::size_t k = 0; k <= have; ++k) to[k] = kBase64[block >> (18 - 6 * k) & 63];
   }
   return text;
 }
