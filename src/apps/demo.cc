@@ -84,6 +84,7 @@ class Demo {
   }
 
   void stay() {
+    street_->misbehave(options_.misbehaviour);
     fmt::print(
         "\nEverything is running:\n  gateway     {}\n  repository  {}\n  SMKI        {}\n\nTry:\n",
         platform_->gateway_url(), platform_->repository_url(), platform_->smki_url());

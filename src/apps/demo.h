@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "apps/platform.h"
+#include "emulators/misbehaviour.h"
 
 namespace wattseal::apps {
 
@@ -15,6 +16,7 @@ struct DemoOptions {
   std::filesystem::path json;  // where the summary is written; empty: nowhere
   bool stay = false;           // leave everything running until interrupted
   bool quiet = false;
+  emulators::Misbehaviour misbehaviour = {};  // of all devices, once the tour is over; with stay
   std::function<void()> wait_for_end;  // blocks until the program is asked to end; used with stay
 };
 // Returns the summary. Throws Fault when a step does not come out as it must, naming it.

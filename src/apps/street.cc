@@ -67,25 +67,26 @@ Status Street::install(const std::vector<Bytes>& anchors,
                        const std::map<emulators::Cell, Bytes>& hub_cells) {
   std::vector<std::pair<Eui64, Place*>> order;
   for (const auto& [id, where] : places_) order.emplace_back(id, where.get());
-  std::mutex refused_mutex;
-  std::optional<Refusal> refused;
-  workers_.parallel_for(order.size(), 16, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      const auto& [id, where] = order[i];
-      const bool hub = where->type == DeviceType::chf;
-      Result<std::unique_ptr<emulators::EmulatedDevice>> made = emulators::EmulatedDevice::make(
-          world_, {id, where->type, where->signing, where->agreement, anchors,
-                   hub ? hub_cells : meter_cells});
-      if (made.ok()) {
-        where->device = std::move(*made);
-      } else {
-        const std::lock_guard lock(refused_mutex);
-        refused = made.refusal();
-      }
-    }
-  });
-  if (refused) return *refused;
+  TRY_ASSIGN(const emulators::Anchors meters,
+             emulators::check_anchors(anchors, meter_cells, world_.now()));
+  TRY_ASSIGN(const emulators::Anchors hubs,
+             emulators::check_anchors(anchors, hub_cells, world_.now()));
+  for (const auto& [id, where] : order) {
+    where->device =
+        emulators::EmulatedDevice::make(world_,
+                                        {id, where->type, where->signing, where->agreement,
+                                         where->type == DeviceType::chf ? hubs : meters},
+                                        misbehaviour_);
+  }
   return {};
+}
+
+void Street::misbehave(const emulators::Misbehaviour& misbehaviour) {
+  misbehaviour_ = misbehaviour;
+  for (const auto& [id, where] : places_) {
+    const std::lock_guard lock(where->mutex);
+    if (where->device) where->device->misbehave(misbehaviour);
+  }
 }
 
 void Street::connect(const std::string& gateway_url) {
@@ -192,6 +193,18 @@ std::vector<emulators::SecurityLogEntry> Street::security_log(Eui64 device) cons
   const Place& where = place(device);
   const std::lock_guard lock(where.mutex);
   return where.device->security_log();
+}
+
+Status Street::enter_top_up(Eui64 device, std::string_view digits) {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  return where.device->enter_top_up(digits);
+}
+
+bool Street::press_enable(Eui64 device) {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  return where.device->press_enable();
 }
 
 void Street::consume(Eui64 device, std::uint64_t watt_hours_or_litres) {

@@ -39,6 +39,12 @@ class Street {
                  const std::map<emulators::Cell, Bytes>& meter_cells,
                  const std::map<emulators::Cell, Bytes>& hub_cells);
 
+  // From now on every device is wrong in this way; before install() or after it.
+  void misbehave(const emulators::Misbehaviour& misbehaviour);
+  // What people do at their meters; see EmulatedDevice.
+  Status enter_top_up(Eui64 device, std::string_view digits);
+  bool press_enable(Eui64 device);
+
   void connect(const std::string& gateway_url);  // opens the WAN server
   std::string wan_url() const;
   void stop();
@@ -66,6 +72,7 @@ class Street {
   const World& world_;
   Workers& workers_;
   std::vector<Premises> premises_;
+  emulators::Misbehaviour misbehaviour_;
   std::map<Eui64, std::unique_ptr<Place>> places_;
   std::mutex mutex_;
   std::vector<Answer> waiting_;

@@ -6,6 +6,7 @@
 
 #include "apps/commands.h"
 #include "apps/rtds.h"
+#include "apps/rtds_devices.h"
 
 namespace wattseal::apps {
 namespace {
@@ -46,8 +47,8 @@ void add_conformance(CLI::App& app, Context& context) {
   CLI::App* const conformance =
       app.add_subcommand("conformance", "Compare this program with reference data");
   conformance->require_subcommand(1);
-  conformance->footer(examples(
-      {"wattseal conformance rtds --vectors ../vectors/rtds", "wattseal conformance rtds --help"}));
+  conformance->footer(examples({"wattseal conformance rtds --vectors ../vectors/rtds",
+                                "wattseal conformance devices --vectors ../vectors/rtds"}));
   CLI::App* const rtds = conformance->add_subcommand(
       "rtds", "The reference test data set, every message and request, octet for octet");
   rtds->add_option("--vectors", given->vectors,
@@ -76,6 +77,28 @@ void add_conformance(CLI::App& app, Context& context) {
     context.chosen = [given, &context] {
       const Result<RtdsReport> report =
           compare_rtds(given->vectors, given->use_case, given->dissector);
+      return report.ok() ? print(context, *report) : refuse(context, report.refusal());
+    };
+  });
+  CLI::App* const devices = conformance->add_subcommand(
+      "devices", "Emulated devices execute every request of the reference test data set");
+  devices
+      ->add_option("--vectors", given->vectors,
+                   "The folder of the data set (it holds context.json), or its parent")
+      ->envname("WATTSEAL_VECTORS")
+      ->required();
+  devices->add_option("--use-case", given->use_case, "Only this use case");
+  devices->footer(
+      "Every request is transformed, protected with keys of a bench and executed by an emulated\n"
+      "device of its type; the answer must have the structure of the reference response. Exit "
+      "code\n"
+      "1 on any difference.\n\n" +
+      examples({"wattseal conformance devices --vectors ../vectors/rtds",
+                "wattseal conformance devices --vectors ../vectors --use-case ECS24",
+                "wattseal conformance devices --vectors ../vectors --json | jq .counts"}));
+  devices->callback([given, &context] {
+    context.chosen = [given, &context] {
+      const Result<RtdsReport> report = compare_devices(given->vectors, given->use_case);
       return report.ok() ? print(context, *report) : refuse(context, report.refusal());
     };
   });

@@ -81,6 +81,7 @@ void add_demo(CLI::App& app, Context& context) {
   struct Given {
     DemoOptions options;
     bool logs = false;
+    std::string misbehaviour;
   };
   const std::shared_ptr<Given> given = std::make_shared<Given>();
   CLI::App* const command = app.add_subcommand(
@@ -93,14 +94,24 @@ void add_demo(CLI::App& app, Context& context) {
   command->add_option("--json", given->options.json, "Write the summary to this file, too");
   command->add_flag("--stay", given->options.stay,
                     "Leave everything running and print the addresses");
+  command
+      ->add_option("--misbehave", given->misbehaviour,
+                   "With --stay: how all devices are wrong once the tour is over, such as slow, "
+                   "lossy, wrong-mac, storm, or settings such as lost=20,slow=5")
+      ->needs("--stay");
   command->add_flag("--quiet", given->options.quiet, "Print nothing when all is well");
   command->add_flag("--logs", given->logs, "Show the services' logs on standard error");
   add_platform_options(*command, given->options.platform, true);
   command->footer(examples({"wattseal demo", "wattseal demo --meters 50 --json summary.json",
-                            "wattseal demo --meters 10 --stay"}));
+                            "wattseal demo --meters 10 --stay",
+                            "wattseal demo --meters 10 --stay --misbehave lossy,slow=5"}));
   command->callback([given, &context] {
     context.chosen = [given, &context] {
       log::set_level(given->logs ? log::Level::info : log::Level::off);
+      const Result<emulators::Misbehaviour> wrong =
+          emulators::parse_misbehaviour(given->misbehaviour);
+      if (!wrong.ok()) return refuse(context, wrong.refusal());
+      given->options.misbehaviour = *wrong;
       if (given->options.stay) context.hold_end();
       const Scratch scratch;
       if (given->options.platform.data.empty()) given->options.platform.data = scratch.path();
