@@ -1,5 +1,8 @@
 #include "gateway/transform.h"
 
+#include <algorithm>
+#include <span>
+
 #include "x509/x509.h"
 
 namespace wattseal::gateway {
@@ -25,6 +28,21 @@ Status compare_header(const gbcs::Message& message, const duis::RequestId& id) {
   if (message.signature_field == gbcs::SignatureField::present || message.mac)
     return differs("it is signed or MACed already", "signature");
   return {};
+}
+
+// Whether the device, as far as it is known, has another use case for this request.
+Status check_device(const gbcs::TemplateView& view, const gbcs::Facts& facts) {
+  const auto is_other = [&](std::string_view name, const auto& allowed) {
+    const Result<std::string> known = facts.named(name);
+    return known.ok() && std::ranges::find(allowed, *known) == std::end(allowed);
+  };
+  const std::string* const generation = &view.generation;
+  const bool other_generation =
+      !generation->empty() && is_other("generation", std::span(generation, 1));
+  if (!other_generation && (view.variants.empty() || !is_other("variant", view.variants)))
+    return {};
+  return Refusal{"correlate-code"_rule, view.use_case + " is for other devices than this one",
+                 "message code"};
 }
 
 // A party that the device does not know sends the certificate along that the device encrypts for.
@@ -90,7 +108,10 @@ Result<Correlation> correlate(const gbcs::TemplateSet& templates,
     if (view.service_reference_variant != request.service_variant ||
         view.element != request.body.name)
       continue;
-    const Result<gbcs::ReadBack> read = gbcs::read_payload(*use_case, message.payload, context);
+    const Status fits = check_device(view, facts);
+    const Result<gbcs::ReadBack> read =
+        fits.ok() ? gbcs::read_payload(*use_case, message.payload, context)
+                  : Result<gbcs::ReadBack>(fits.refusal());
     const Status same =
         read.ok()
             ? gbcs::compare(*read, request.body, now,

@@ -28,7 +28,7 @@ TEST(MainJob, RunsEndToEndOnTheEmbeddedStoreAndIsThereAfterARestart) {
   EXPECT_EQ(summary["steps"].size(), 17u);
   EXPECT_EQ(summary["gateway"]["timed_out"], 1) << "the one whose signer the meter does not know";
   const std::uint64_t certificates = summary["certificates"];
-  EXPECT_EQ(certificates, 4u + 10u + 14u + 1u + 1u + 3u * 8u)
+  EXPECT_EQ(certificates, 4u + 11u + 14u + 1u + 1u + 3u * 8u)
       << "authorities, DCC, users', a renewed one, a newcomer's, devices'";
 
   apps::PlatformOptions again;
