@@ -632,7 +632,7 @@ Status Platform::start_gateway() {
     });
   }
   state.gateway_service = std::make_unique<gateway::GatewayService>(
-      gateway::GatewayService{*state.gateway, state.office, DccParty::party, [&state] {
+      gateway::GatewayService{state.world, *state.gateway, state.office, DccParty::party, [&state] {
                                 state.command_pump->wake();
                                 state.response_pump->wake();
                               }});

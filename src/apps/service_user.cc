@@ -337,6 +337,13 @@ Result<std::optional<duis::ServiceResponse>> ServiceUser::wait_for(
                                    : std::optional(found->second);
 }
 
+std::vector<Bytes> ServiceUser::alert_messages() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Bytes> messages;
+  for (const gbcs::Message& message : alerts_) messages.push_back(gbcs::encode(message));
+  return messages;
+}
+
 std::vector<duis::ServiceResponse> ServiceUser::notices() const {
   const std::lock_guard lock(mutex_);
   return notices_;

@@ -79,6 +79,7 @@ class ServiceUser {
   std::string top_up_code(Eui64 meter, OriginatorCounter counter, unsigned pence) const;  // UTRN
   // Alerts received so far, oldest first.
   std::vector<gbcs::ParsedMessage> alerts() const;
+  std::vector<Bytes> alert_messages() const;  // the same as the devices sent them
   // Responses and alerts that answer no request of the user's: scheduled ones, the DCC's alerts.
   std::vector<duis::ServiceResponse> notices() const;
   bool wait_for_notice(std::size_t count, std::chrono::milliseconds wait) const;

@@ -36,6 +36,11 @@ Result<Caller> caller_of(const GatewayService& service, const http::Request& req
   if (!caller.subscriber)
     return Refusal{"anomaly-caller"_rule, "no subscriber is named", "X-Subscriber"};
   if (*caller.subscriber == service.dcc) return Caller{std::nullopt, caller.person};
+  if (caller.person != 0) {
+    const Result<smki::Person> person = service.office.person(caller.person);
+    if (!person.ok() || person->party != caller.subscriber || !person->may_act(service.world.now()))
+      return Refusal{"anomaly-person"_rule, "person " + std::to_string(caller.person), "X-Person"};
+  }
   return Caller{caller.subscriber, caller.person};
 }
 

@@ -19,6 +19,7 @@
 namespace wattseal::gateway {
 
 struct GatewayService {
+  const World& world;
   Gateway& gateway;
   const smki::Office& office;
   Eui64 dcc;                   // the party that sees and decides all

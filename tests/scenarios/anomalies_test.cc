@@ -81,6 +81,37 @@ TEST(Anomalies, AreHeldNoticedAndDecided) {
   EXPECT_TRUE(api.get("/api/v1/anomalies")["anomalies"].empty());
 }
 
+TEST(Anomalies, UnderDualControlTwoPeopleDecideTheSame) {
+  Network net;
+  gateway::Gateway& gateway = net.platform->gateway();
+  const Eui64 user = net.supplier->profile().id;
+  smki::Party party = net.platform->registration_authority().party(user).value();
+  party.dual_control = true;
+  ASSERT_TRUE(net.platform->registration_authority().register_party(party, {}).ok());
+  ASSERT_TRUE(gateway.lodge_anomaly_file(user, "threshold,none,*,*,60,0\n", 0, {}).ok());
+  const duis::ServiceRequest request = net.read(*net.supplier);
+  ASSERT_EQ(net.supplier->post(request).value(), "I99");
+  using enum gateway::Gateway::Decision;
+  const std::uint64_t number = gateway.quarantined(user, 0, 10).at(0).number;
+  const auto rule = [&](smki::PersonId person, gateway::Gateway::Decision decision) {
+    const auto decided = gateway.decide_quarantined(number, user, decision, person, {});
+    if (!decided.ok()) return std::string(decided.refusal().rule.text());
+    return std::string(*decided == gateway::Gateway::Decided::done ? "done" : "waits");
+  };
+  ASSERT_TRUE(net.supplier->wait_for_notice(1, kPatience));
+  net.next_fact();
+  EXPECT_EQ(rule(0, release), "anomaly-second-person") << "nobody says who";
+  EXPECT_EQ(rule(4, release), "waits");
+  EXPECT_EQ(rule(4, release), "anomaly-second-person");
+  EXPECT_EQ(rule(5, remove), "waits") << "another decision begins anew";
+  EXPECT_EQ(rule(4, remove), "done");
+  EXPECT_EQ(rule(4, remove), "anomaly-unknown");
+  EXPECT_EQ(net.ends_of(request.id), 1);
+  EXPECT_EQ(gateway.counts().sent, 0u);
+  const Api stranger{net, user.text(), "77"};
+  EXPECT_EQ(stranger.send("GET", "/api/v1/anomalies").status, 403);
+}
+
 TEST(Refusals, AreExplainedInJsonWithTheSignedDocumentInside) {
   Network net;
   http::Request request;
