@@ -8,12 +8,15 @@
 - rules: every "id"_rule literal in src/ has a row in data/rules, every row has a literal
 - sizes: no source file over 800 lines, no function over 70 lines
 - promises and leftovers: words that mark unfinished work
+- catalogue: docs/catalogue.md is what tools/catalogue.py makes of the rows
 - links: relative links in Markdown files lead somewhere
 --report prints each module's file and function sizes as well.
 """
 import pathlib
 import re
 import sys
+
+import catalogue
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
@@ -161,6 +164,11 @@ def check_links():
                 problem(path.relative_to(ROOT), f"link to {target} leads nowhere")
 
 
+def check_catalogue():
+    if catalogue.is_stale():
+        problem("docs/catalogue.md", "is not what the rows say: run tools/catalogue.py")
+
+
 def main():
     report = "--report" in sys.argv[1:]
     modules = {cells[0]: cells[2].split() for cells in tsv(ROOT / "tools/storeys.tsv")[1]}
@@ -182,6 +190,7 @@ def main():
     check_dead_headers()
     check_words()
     check_links()
+    check_catalogue()
     for line in problems:
         print(line)
     print(f"tidy: {len(problems)} problem{'s' if len(problems) != 1 else ''}")

@@ -39,6 +39,7 @@ void add_authorities(CLI::App& smki, Context& context);  // under smki
 void add_ceremony(CLI::App& app, Context& context);
 void add_ra(CLI::App& app, Context& context);
 void add_repository(CLI::App& app, Context& context);
+void add_gateway(CLI::App& app, Context& context);
 void add_gbcs(CLI::App& app, Context& context);
 void add_duis(CLI::App& app, Context& context);
 void add_duis_schema(CLI::App& duis, Context& context);  // of duis: validate, describe, new

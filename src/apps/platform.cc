@@ -8,6 +8,7 @@
 #include "apps/metrics.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "gateway/service.h"
 #include "smki/access_log.h"
 #include "smki/cmp.h"
 #include "smki/demand_service.h"
@@ -202,6 +203,11 @@ struct Platform::State {
     else
       log::error("backup_refused", {{"rule", std::string(report.refusal().rule.text())}});
     return false;
+  }
+  bool request_step() {
+    const bool any = gateway->advance_requests();
+    if (any) command_pump->wake();
+    return any;
   }
   bool publish_step() {
     const bool published = repository.publish() > 0;
@@ -423,7 +429,7 @@ struct Platform::State {
     }
     for (std::unique_ptr<Pump>* pump :
          {&access_pump, &alarm_pump, &backup_pump, &command_pump, &response_pump, &expiry_pump,
-          &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
+          &request_pump, &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
     }
     flush_access();
@@ -463,6 +469,7 @@ struct Platform::State {
   std::unique_ptr<smki::LogSigner> log_signer;
   std::unique_ptr<JournalSigner> journal_signer;
   std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<gateway::GatewayService> gateway_service;
   std::mutex url_mutex;
   std::string wan_url;
   std::map<std::string, std::unique_ptr<http::Client>> wan_clients;   // command pump only
@@ -477,7 +484,7 @@ struct Platform::State {
   std::int64_t checkpoint_at = 0;  // publish pump only
   std::set<std::string> alarms;    // alarm pump only
   std::unique_ptr<Pump> access_pump, alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
-      command_pump, response_pump, expiry_pump, checkpoint_pump;
+      command_pump, response_pump, expiry_pump, request_pump, checkpoint_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
 
@@ -633,6 +640,8 @@ Status Platform::start_gateway() {
   state.expiry_pump = std::make_unique<Pump>(
       "expiry", [&state] { return state.gateway->expire_requests(); },
       std::chrono::milliseconds(1000));
+  state.request_pump = std::make_unique<Pump>(
+      "requests", [&state] { return state.request_step(); }, std::chrono::milliseconds(500));
   http::Router router;
   for (const auto& [path, url] : {std::pair{"/api/v1/serviceD", gateway::ServiceUrl::non_device},
                                   std::pair{"/api/v1/serviceS", gateway::ServiceUrl::send_command},
@@ -643,6 +652,12 @@ Status Platform::start_gateway() {
       return response;
     });
   }
+  state.gateway_service = std::make_unique<gateway::GatewayService>(
+      gateway::GatewayService{state.world, *state.gateway, state.office, DccParty::party, [&state] {
+                                state.command_pump->wake();
+                                state.response_pump->wake();
+                              }});
+  gateway::add_gateway_routes(router, *state.gateway_service);
   router.on("POST", "/wan/v1/messages", [&state](const http::Request& request) {
     const Status status = state.gateway->on_device_message(as_bytes(request.body), request.trace);
     state.response_pump->wake();

@@ -45,6 +45,11 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::devices,
                                        tables::hub_devices,
                                        tables::user_endpoints,
+                                       tables::schedules,
+                                       tables::schedule_due,
+                                       tables::schedule_places,
+                                       tables::anomaly_files,
+                                       tables::quarantine,
                                        tables::log_tiles,
                                        tables::log_bundles,
                                        tables::journal_checkpoints,
@@ -71,6 +76,13 @@ constexpr NotDerived kNotDerived[] = {
     {tables::commands_out, kMessages},
     {tables::awaiting, kMessages},
     {tables::responses_out, kMessages},
+    {tables::deferred, kMessages},
+    {tables::deferred_due, kMessages},
+    {tables::followers, kMessages},
+    {tables::local_commands, kMessages},
+    {tables::undelivered, kMessages},
+    {tables::alerts_seen, "counters of the last alerts, to know one that comes again"},
+    {tables::anomaly_counts, "counts of the last day, kept beside the requests they count"},
     {tables::counters, "counters are reserved before they are used, some never are"},
     {tables::log_state, "signed notes: a signature cannot be made again"},
 };
@@ -79,7 +91,8 @@ constexpr NotDerived kNotDerived[] = {
 bool derived_value(BytesView key) {
   const std::string_view name = as_text(key);
   return name == "next_act" || name == "next_person" || name == "next_ceremony" ||
-         name == "next_ca_work" || name == "repository_published" || name.starts_with("crl/");
+         name == "next_ca_work" || name == "next_schedule" || name == "next_quarantine" ||
+         name == "repository_published" || name.starts_with("crl/");
 }
 bool compared(storage::Table table, BytesView key) {
   if (table.id() == tables::meta.id()) return derived_value(key);
@@ -158,6 +171,13 @@ class Rebuilding {
     switch (fact.kind()) {
       case FactKind::device_status_changed: return gateway::Inventory::replay(rows_, fact);
       case FactKind::registration_recorded: return gateway::Registration::replay(rows_, fact);
+      case FactKind::schedule_created:
+      case FactKind::schedule_run:
+      case FactKind::schedule_deleted: return gateway::Gateway::replay_schedule(rows_, fact);
+      case FactKind::anomaly_file_lodged:
+      case FactKind::request_quarantined:
+      case FactKind::quarantine_noticed:
+      case FactKind::quarantine_decided: return gateway::Gateway::replay_anomaly(rows_, fact);
       case FactKind::endpoint_registered: return gateway::Gateway::replay_endpoint(rows_, fact);
       default: return smki_.see(rows_, fact);
     }

@@ -202,10 +202,11 @@ Result<std::pair<duis::ServiceResponse, std::string>> ServiceUser::exchange(
     const duis::ServiceRequest& request) const {
   http::Request message;
   message.method = "POST";
-  message.path = request.command_variant == 4 ? "/api/v1/serviceT"
-                 : request.command_variant == 2 || request.command_variant == 8
-                     ? "/api/v1/serviceD"
-                     : "/api/v1/serviceS";
+  message.path =
+      request.command_variant == 4 ? "/api/v1/serviceT"
+      : request.command_variant == 2 || request.command_variant == 6 || request.command_variant == 8
+          ? "/api/v1/serviceD"
+          : "/api/v1/serviceS";
   message.headers = {{"Content-Type", "application/xml"}};
   message.body = signed_document(request);
   const http::Response response = gateway_->send(message);
@@ -220,6 +221,11 @@ Result<std::pair<duis::ServiceResponse, std::string>> ServiceUser::exchange(
   TRY(check_dcc_signature(document));
   TRY_ASSIGN(duis::ServiceResponse answer, duis::read_response(document.root()));
   return std::pair(std::move(answer), why);
+}
+
+Result<duis::ServiceResponse> ServiceUser::acknowledge(const duis::ServiceRequest& request) {
+  TRY_ASSIGN(auto answer, exchange(request));
+  return std::move(answer.first);
 }
 
 Result<std::string> ServiceUser::post(const duis::ServiceRequest& request) {
@@ -309,6 +315,8 @@ http::Response ServiceUser::receive(const http::Request& request) {
     } else if (response->gbcs_payload) {
       const Result<gbcs::Message> alert = gbcs::decode(*response->gbcs_payload);
       if (alert.ok()) alerts_.push_back(*alert);
+    } else {
+      notices_.push_back(std::move(*response));
     }
   }
   changed_.notify_all();
@@ -327,6 +335,23 @@ Result<std::optional<duis::ServiceResponse>> ServiceUser::wait_for(
   const auto found = responses_.find(id);
   return found == responses_.end() ? std::optional<duis::ServiceResponse>()
                                    : std::optional(found->second);
+}
+
+std::vector<Bytes> ServiceUser::alert_messages() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Bytes> messages;
+  for (const gbcs::Message& message : alerts_) messages.push_back(gbcs::encode(message));
+  return messages;
+}
+
+std::vector<duis::ServiceResponse> ServiceUser::notices() const {
+  const std::lock_guard lock(mutex_);
+  return notices_;
+}
+
+bool ServiceUser::wait_for_notice(std::size_t count, std::chrono::milliseconds wait) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, wait, [&] { return notices_.size() >= count; });
 }
 
 bool ServiceUser::wait_for_alert(std::size_t count, std::chrono::milliseconds wait) const {

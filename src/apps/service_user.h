@@ -62,7 +62,9 @@ class ServiceUser {
                                xml::Element body, OriginatorCounter counter) const;
   // Signs, sends, and waits for the device's answer.
   Result<Exchange> send(const duis::ServiceRequest& request, std::chrono::milliseconds wait);
-  // Only sends: for many at once. The answers are counted by answered().
+  // Only sends: the signed answer as it comes.
+  Result<duis::ServiceResponse> acknowledge(const duis::ServiceRequest& request);
+  // Its response code: for many at once. The answers are counted by answered().
   Result<std::string> post(const duis::ServiceRequest& request);
   std::size_t answered() const;
 
@@ -77,6 +79,10 @@ class ServiceUser {
   std::string top_up_code(Eui64 meter, OriginatorCounter counter, unsigned pence) const;  // UTRN
   // Alerts received so far, oldest first.
   std::vector<gbcs::ParsedMessage> alerts() const;
+  std::vector<Bytes> alert_messages() const;  // the same as the devices sent them
+  // Responses and alerts that answer no request of the user's: scheduled ones, the DCC's alerts.
+  std::vector<duis::ServiceResponse> notices() const;
+  bool wait_for_notice(std::size_t count, std::chrono::milliseconds wait) const;
   bool wait_for_alert(std::size_t count, std::chrono::milliseconds wait) const;
 
   Result<gbcs::ParsedMessage> parse(
@@ -110,6 +116,7 @@ class ServiceUser {
   mutable std::condition_variable changed_;
   std::map<duis::RequestId, duis::ServiceResponse> responses_;
   std::vector<gbcs::Message> alerts_;
+  std::vector<duis::ServiceResponse> notices_;
   std::size_t answered_ = 0;
   mutable std::map<Eui64, Bytes>
       certificates_seen_;  // of devices; these two under repository_mutex_

@@ -71,6 +71,61 @@ Result<Bytes> read_base64(const xml::Element& child, const std::string& path) {
   return std::move(*octets);
 }
 
+std::optional<std::uint32_t> count_of(const xml::Element* child) {
+  if (child == nullptr) return std::nullopt;
+  return static_cast<std::uint32_t>(std::stoul(std::string(child->trimmed())));
+}
+
+// The schema has seen that both are numbers of 32 bits.
+void read_throttling(const xml::Element& message, ServiceResponse& response) {
+  response.throttled_sequence = count_of(message.child("ThrottledAlertSequenceId"));
+  response.throttled_count = count_of(message.child("ThrottledAlertCount"));
+}
+
+// The element inside sr:Body.
+xml::Element message_of(const ServiceResponse& response) {
+  const bool dcc_alert = !response.dcc_alert_code.empty(),
+             device_alert = !response.alert_code.empty();
+  xml::Element message = element(dcc_alert      ? "DCCAlertMessage"
+                                 : device_alert ? "DeviceAlertMessage"
+                                                : "ResponseMessage");
+  if (dcc_alert) {
+    message.children.push_back(element("DCCAlertCode", response.dcc_alert_code));
+  } else if (device_alert) {
+    message.children.push_back(element("AlertCode", response.alert_code));
+  } else {
+    message.children.push_back(element("ServiceReference", response.service_reference));
+    message.children.push_back(element("ServiceReferenceVariant", response.service_variant));
+  }
+  if (response.throttled_sequence)
+    message.children.push_back(
+        element("ThrottledAlertSequenceId", std::to_string(*response.throttled_sequence)));
+  if (response.throttled_count)
+    message.children.push_back(
+        element("ThrottledAlertCount", std::to_string(*response.throttled_count)));
+  if (response.gbcs_payload)
+    message.children.push_back(element("GBCSPayload", to_base64(*response.gbcs_payload)));
+  if (response.local_command) {
+    message.children.push_back(element("LocalCommand"));
+    message.children.back().children.push_back(
+        element("GBCSPayload", to_base64(*response.local_command)));
+  }
+  if (response.pre_command) {
+    message.children.push_back(element("PreCommand"));
+    message.children.back().children.push_back(element("GBCSVersion", "1.0"));
+    message.children.back().children.push_back(
+        element("GBCSPayload", to_base64(*response.pre_command)));
+  }
+  if (dcc_alert) {
+    CHECK(response.other.has_value());
+    message.children.push_back(element("DCCAlert"));
+    message.children.back().children.push_back(*response.other);
+  } else if (response.other) {
+    message.children.push_back(*response.other);
+  }
+  return message;
+}
+
 const std::vector<xml::Prefix> kPrefixes = {{"sr", std::string(kNamespace)}};
 
 }  // namespace
@@ -183,8 +238,15 @@ Result<ServiceResponse> read_response(const xml::Element& document) {
   const std::string path = "/Response/Body/" + message.name;
   if (message.name == "DeviceAlertMessage") {
     response.alert_code = std::string(message.child("AlertCode")->trimmed());
+    read_throttling(message, response);
     TRY_ASSIGN(response.gbcs_payload,
                read_base64(*message.child("GBCSPayload"), path + "/GBCSPayload"));
+    return response;
+  }
+  if (message.name == "DCCAlertMessage") {
+    response.dcc_alert_code = std::string(message.child("DCCAlertCode")->trimmed());
+    read_throttling(message, response);
+    response.other = message.child("DCCAlert")->children.at(0);
     return response;
   }
   if (message.name != "ResponseMessage")
@@ -217,30 +279,8 @@ std::string write(const ServiceResponse& response) {
   header.children.push_back(element("ResponseCode", response.response_code));
   const std::string at = response.at.iso();
   header.children.push_back(element("ResponseDateTime", at.substr(0, at.size() - 1) + ".00Z"));
-  xml::Element message =
-      element(response.alert_code.empty() ? "ResponseMessage" : "DeviceAlertMessage");
-  if (response.alert_code.empty()) {
-    message.children.push_back(element("ServiceReference", response.service_reference));
-    message.children.push_back(element("ServiceReferenceVariant", response.service_variant));
-  } else {
-    message.children.push_back(element("AlertCode", response.alert_code));
-  }
-  if (response.gbcs_payload)
-    message.children.push_back(element("GBCSPayload", to_base64(*response.gbcs_payload)));
-  if (response.local_command) {
-    message.children.push_back(element("LocalCommand"));
-    message.children.back().children.push_back(
-        element("GBCSPayload", to_base64(*response.local_command)));
-  }
-  if (response.pre_command) {
-    message.children.push_back(element("PreCommand"));
-    message.children.back().children.push_back(element("GBCSVersion", "1.0"));
-    message.children.back().children.push_back(
-        element("GBCSPayload", to_base64(*response.pre_command)));
-  }
-  if (response.other) message.children.push_back(*response.other);
   xml::Element body = element("Body");
-  body.children.push_back(std::move(message));
+  body.children.push_back(message_of(response));
   xml::Element root = element("Response");
   root.attributes.push_back({"schemaVersion", response.schema_version});
   root.children = {std::move(header), std::move(body)};

@@ -59,8 +59,12 @@ struct ServiceResponse {
   std::optional<Bytes> gbcs_payload;
   std::optional<Bytes> pre_command;
   std::optional<Bytes> local_command;
-  std::optional<xml::Element> other;  // any other child of ResponseMessage, such as DSPInventory
+  std::optional<xml::Element> other;  // any other child of ResponseMessage, such as DSPInventory;
+                                      // of DCC alerts the one child of DCCAlert
   std::string alert_code;             // device alerts: hex, with gbcs_payload
+  std::string dcc_alert_code;         // DCC alerts: row of data/dcc_alerts.tsv, with other
+  // Alerts that stand for several: which consolidation, how many.
+  std::optional<std::uint32_t> throttled_sequence, throttled_count;
 };
 // Checks the whole document against the schema, then reads it; a DCC alert and a SMETS1 message are
 // not read here (duis-structure).

@@ -1,5 +1,7 @@
 #include "gateway/access.h"
 
+#include <algorithm>
+
 namespace wattseal::gateway {
 namespace {
 
@@ -48,23 +50,23 @@ bool may_sign_requests(const smki::PublishedCertificate& signer) {
 }
 
 Status check_signer(const AccessQuestion& q) {
-  if (q.signer.status == smki::CertificateStatus::revoked) {
+  if (q.signer->status == smki::CertificateStatus::revoked) {
     return Refusal{"access-signer-revoked"_rule,
-                   "certificate " + q.signer.serial.hex() + " is revoked",
+                   "certificate " + q.signer->serial.hex() + " is revoked",
                    "/Request/Signature/KeyInfo"};
   }
-  if (q.signer.status != smki::CertificateStatus::in_use) {
+  if (q.signer->status != smki::CertificateStatus::in_use) {
     return Refusal{"access-signer-not-in-use"_rule,
-                   "certificate " + q.signer.serial.hex() + " is not in use",
+                   "certificate " + q.signer->serial.hex() + " is not in use",
                    "/Request/Signature/KeyInfo"};
   }
-  if (!may_sign_requests(q.signer)) {
+  if (!may_sign_requests(*q.signer)) {
     return Refusal{"access-signer-role"_rule, "the certificate's role or key usage is another",
                    "/Request/Signature/KeyInfo"};
   }
-  if (q.signer.eui != q.request.id.originator) {
+  if (q.signer->eui != q.request.id.originator) {
     return Refusal{"access-originator"_rule,
-                   "the signer is " + q.signer.eui.value_or(Eui64{}).text(),
+                   "the signer is " + q.signer->eui.value_or(Eui64{}).text(),
                    "/Request/Header/RequestID"};
   }
   return {};
@@ -94,8 +96,21 @@ bool status_permits(const ServiceRequestRow& row, DeviceStatus status) {
 
 }  // namespace
 
+bool known_to_devices(UserRole role) {
+  switch (role) {
+    case UserRole::import_supplier:
+    case UserRole::gas_supplier:
+    case UserRole::electricity_distributor:
+    case UserRole::gas_transporter: return true;
+    case UserRole::export_supplier:
+    case UserRole::registered_supplier_agent:
+    case UserRole::other_user: return false;
+  }
+  return false;
+}
+
 Result<UserRole> decide(const AccessQuestion& q) {
-  TRY(check_signer(q));
+  if (q.signer != nullptr) TRY(check_signer(q));
   if (q.party == nullptr || q.party->user_roles.empty()) {
     return Refusal{"access-unknown-user"_rule, q.request.id.originator.text() + " has no user role",
                    "/Request/Header/RequestID"};
@@ -106,6 +121,7 @@ Result<UserRole> decide(const AccessQuestion& q) {
   for (const UserRole role : q.party->user_roles) {
     if (row->allows_role(role)) eligible.push_back(role);
   }
+  std::ranges::stable_partition(eligible, known_to_devices);
   if (eligible.empty()) {
     return Refusal{"access-role"_rule,
                    std::string(row->variant) + " is for " + std::string(row->eligible_roles),

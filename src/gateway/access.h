@@ -20,13 +20,21 @@ enum class ServiceUrl {
 struct AccessQuestion {
   const duis::ServiceRequest& request;
   ServiceUrl url;
-  const smki::PublishedCertificate& signer;  // the certificate that the XML signature names
-  const smki::Party* party = nullptr;        // of the signer's entity; null when unknown
-  const Device* device = nullptr;  // the target; null when unknown or for non-device requests
+  // The certificate that the XML signature names; null for a request that was accepted before and
+  // goes on now.
+  const smki::PublishedCertificate* signer = nullptr;
+  const smki::Party* party = nullptr;  // of the signer's entity; null when unknown
+  const Device* device = nullptr;      // the target; null when unknown or for non-device requests
   const MeterPoint* meter_point = nullptr;  // of the device; null when it has none
   UtcTime now;
 };
-// Says in which user role the request is allowed, or why it is not.
+// Says in which user role the request is allowed, or why it is not. Of several roles one that the
+// device knows comes first.
 Result<UserRole> decide(const AccessQuestion& question);
+
+// Whether devices hold credentials of this role in a trust anchor cell. For the others the access
+// control broker sends the command on their behalf. Source: spec/gbcs-duis.md 5.3; GBCS trust
+// anchor cells.
+bool known_to_devices(UserRole role);
 
 }  // namespace wattseal::gateway

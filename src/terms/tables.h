@@ -84,6 +84,28 @@ inline constexpr Table counters{37,
                                 "counters"};  // originator(8) target(8) -> last counter reserved
 inline constexpr Table user_endpoints{38,
                                       "user_endpoints"};  // user EUI -> URL of its response service
+inline constexpr Table deferred{55, "deferred"};  // request key (25) -> accepted request that waits
+                                                  // for its time, its predecessor or a person
+inline constexpr Table deferred_due{56, "deferred_due"};  // due(8) request key(25) -> nothing
+inline constexpr Table followers{57, "followers"};  // predecessor's request key(25) request key(25)
+                                                    // -> nothing
+inline constexpr Table local_commands{
+    58, "local_commands"};  // as awaiting -> request key and trace of a command handed to its user
+inline constexpr Table schedules{59,
+                                 "schedules"};  // user(8) device(8) schedule(8) -> Schedule record
+inline constexpr Table schedule_due{
+    60, "schedule_due"};  // due(8) user(8) device(8) schedule(8) -> nothing
+inline constexpr Table schedule_places{67, "schedule_places"};  // schedule(8) -> user(8) device(8)
+inline constexpr Table anomaly_files{61, "anomaly_files"};  // user(8), 0 for the DCC -> lodged rows
+inline constexpr Table anomaly_counts{
+    62, "anomaly_counts"};  // user(8) minute(8) role 00 variant -> requests accepted
+inline constexpr Table quarantine{63, "quarantine"};  // number(8) -> Quarantined record
+inline constexpr Table undelivered{
+    64, "undelivered"};  // order(8) -> response whose user was away for the time that it is held
+inline constexpr Table alerts_seen{65,
+                                   "alerts_seen"};  // device(8) target(8) counter(8) -> received
+inline constexpr Table alert_windows{
+    66, "alert_windows"};                 // device(8) alert code -> since when, how many
 inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
 // Trust: the public log of certificates and lists, signed checkpoints of the journal
 inline constexpr Table log_tiles{

@@ -150,13 +150,31 @@ constexpr std::array kRules = compile<RuleRow>(kRawRules);
 static_assert(std::ranges::is_sorted(kRules, {}, &RuleRow::id), "tablegen sorts the rules by id");
 
 struct RawResponseCode {
-  std::string_view code, severity, meaning, source, in_force_from;
-  constexpr ResponseCodeRow row() const { return {code, severity, meaning}; }
+  std::string_view code, severity, meaning, action, source, in_force_from;
+  constexpr ResponseCodeRow row() const { return {code, severity, meaning, action, source}; }
 };
 constexpr RawResponseCode kRawResponseCodes[] = {
 #include "tables/response_codes.inc"
 };
 constexpr std::array kResponseCodes = compile<ResponseCodeRow>(kRawResponseCodes);
+
+struct RawDccAlert {
+  std::string_view code, type, severity, meaning, action, source, in_force_from;
+  constexpr DccAlertRow row() const { return {code, type, severity, meaning, action, source}; }
+};
+constexpr RawDccAlert kRawDccAlerts[] = {
+#include "tables/dcc_alerts.inc"
+};
+constexpr std::array kDccAlerts = compile<DccAlertRow>(kRawDccAlerts);
+
+struct RawAlertCode {
+  std::string_view code, title, severity, action, source, in_force_from;
+  constexpr AlertCodeRow row() const { return {code, title, severity, action, source}; }
+};
+constexpr RawAlertCode kRawAlertCodes[] = {
+#include "tables/alert_codes.inc"
+};
+constexpr std::array kAlertCodes = compile<AlertCodeRow>(kRawAlertCodes);
 
 struct RawProfile {
   std::string_view id, hierarchy, issuer, names, cn_test, cn_live, lifetime_years, usage,
@@ -309,6 +327,17 @@ std::string explain(const Refusal& refusal) {
   return line + " " + std::string(row.fix);
 }
 
+std::span<const ResponseCodeRow> response_codes() { return kResponseCodes; }
+std::span<const DccAlertRow> dcc_alerts() { return kDccAlerts; }
+const DccAlertRow* find_dcc_alert(std::string_view code) {
+  const auto* const found = std::ranges::find(kDccAlerts, code, &DccAlertRow::code);
+  return found == kDccAlerts.end() ? nullptr : found;
+}
+std::span<const AlertCodeRow> alert_codes() { return kAlertCodes; }
+const AlertCodeRow* find_alert_code(std::string_view code) {
+  const auto* const found = std::ranges::find(kAlertCodes, code, &AlertCodeRow::code);
+  return found == kAlertCodes.end() ? nullptr : found;
+}
 const ResponseCodeRow* find_response_code(std::string_view code) {
   const auto* const found = std::ranges::find(kResponseCodes, code, &ResponseCodeRow::code);
   return found == kResponseCodes.end() ? nullptr : found;

@@ -131,9 +131,24 @@ std::string explain(const Refusal& refusal);
 
 // data/response_codes.tsv
 struct ResponseCodeRow {
-  std::string_view code, severity, meaning;
+  std::string_view code, severity, meaning, action, source;
 };
+std::span<const ResponseCodeRow> response_codes();
 const ResponseCodeRow* find_response_code(std::string_view code);
+
+// data/dcc_alerts.tsv: alerts that the DCC raises itself. `type` is the element inside DCCAlert.
+struct DccAlertRow {
+  std::string_view code, type, severity, meaning, action, source;
+};
+std::span<const DccAlertRow> dcc_alerts();
+const DccAlertRow* find_dcc_alert(std::string_view code);
+
+// data/alert_codes.tsv: alerts and events of devices.
+struct AlertCodeRow {
+  std::string_view code, title, severity, action, source;
+};
+std::span<const AlertCodeRow> alert_codes();
+const AlertCodeRow* find_alert_code(std::string_view code);
 
 // data/certificate_profiles.tsv: one row a kind of certificate and environment-dependent names.
 struct CertificateProfile {

@@ -103,6 +103,32 @@ struct Network {
     return {};
   }
   // Without deliveries: those of earlier answers may still be on their way.
+  // What is true within a few seconds.
+  static bool soon(const std::function<bool()>& is_so) {
+    for (int i = 0; i < 500; ++i) {
+      if (is_so()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  }
+  // How often requests of this id ended.
+  int ends_of(const duis::RequestId& id) const {
+    int ends = 0;
+    platform->store().journal(1, [&](const storage::JournalEntry& entry) {
+      const FactView fact = FactView::read(entry.fact).value();
+      ends +=
+          fact.kind() == FactKind::request_ended && fact.text(FactField::request_id) == id.text()
+              ? 1
+              : 0;
+      return true;
+    });
+    return ends;
+  }
+  // A request that the DCC answers itself.
+  duis::ServiceRequest ask_dcc(apps::ServiceUser& user, std::string_view variant,
+                               xml::Element body) const {
+    return user.request(apps::DccParty::party, variant, 8, std::move(body), user.next_counter());
+  }
   std::vector<FactKind> facts_since(std::uint64_t sequence) const {
     std::vector<FactKind> kinds;
     platform->store().journal(sequence, [&](const storage::JournalEntry& entry) {
@@ -125,7 +151,6 @@ struct Network {
     return next;
   }
 
- private:
   std::unique_ptr<apps::ServiceUser> add(const std::string& name, std::uint64_t id,
                                          const std::string& kind, RemotePartyRole role,
                                          std::vector<UserRole> roles) {
@@ -141,6 +166,7 @@ struct Network {
     return user;
   }
 
+ private:
   void install() {
     using emulators::Cell;
     using enum RemotePartyRole;

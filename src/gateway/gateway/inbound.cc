@@ -7,6 +7,8 @@ namespace wattseal::gateway {
 namespace {
 
 constexpr std::size_t kRowsPerStep = 256;
+constexpr std::string_view kRunUnanswered = "N4";
+constexpr std::size_t kAlertKeyOctets = 16, kAlertCountersKept = 16;
 
 // Alerts carry their code in the first two octets of a DLMS structure, a GBZ alert header or a DER
 // sequence; the payload kind says where. It is for the DUIS envelope only; users parse the message
@@ -26,25 +28,74 @@ std::string alert_code(BytesView payload) {
   return "0000";
 }
 
-// The signature of a critical answer or alert must be the device's. Answers with a MAC are for
-// their recipient to check.
-Status check_device_signature(const smki::Repository& repository, const gbcs::Message& message) {
-  if (message.signature_field != gbcs::SignatureField::present) return {};
-  TRY_ASSIGN(const smki::PublishedCertificate published,
-             repository.latest(message.originator, KeyUse::digital_signature, std::nullopt));
-  TRY_ASSIGN(const x509::Certificate certificate, x509::parse_certificate(published.der));
-  return gbcs::verify_signature(message, certificate.key);
-}
-
 }  // namespace
 
+// The signature of a critical answer or alert must be the device's. Answers with a MAC are for
+// their recipient to check: users' for users, the broker's here.
+Status Gateway::State::check_device(const gbcs::Message& message) {
+  if (message.signature_field == gbcs::SignatureField::present) {
+    TRY_ASSIGN(const smki::PublishedCertificate published,
+               repository.latest(message.originator, KeyUse::digital_signature, std::nullopt));
+    TRY_ASSIGN(const crypto::PublicPoint key, key_of(published));
+    return gbcs::verify_signature(message, key);
+  }
+  if (message.target != identity.broker) return {};
+  TRY_ASSIGN(const crypto::SharedSecret secret, broker_secret(message.originator));
+  return gbcs::verify_mac(message, secret);
+}
+
+duis::ServiceResponse Gateway::State::answer_of(const gbcs::Message& message, BytesView octets,
+                                                BytesView key, const RequestRecord& record,
+                                                std::uint64_t schedule) const {
+  const duis::RequestId id = request_id_of(key);
+  duis::ServiceResponse response;
+  response.schema_version = record.schema_version;
+  // The user's own counter, also when the broker asked on its behalf with another.
+  response.response_id = duis::RequestId{message.originator, id.originator, id.counter};
+  response.response_code = "I0";
+  response.at = world.now();
+  response.service_reference = record.service_reference;
+  response.service_variant = record.service_variant;
+  if (schedule == 0) {
+    response.request_id = id;
+    response.gbcs_payload = to_bytes(octets);
+    return response;
+  }
+  const auto leaf = [](std::string name, std::string text) {
+    return xml::Element{std::string(duis::kNamespace), std::move(name), {}, std::move(text), {}};
+  };
+  xml::Element scheduled = leaf("DSPScheduledMessage", {});
+  scheduled.children = {leaf("GBCSPayload", to_base64(octets)),
+                        leaf("DSPScheduleID", std::to_string(schedule))};
+  response.other = std::move(scheduled);
+  return response;
+}
+
+// Alerts of the DCC's own count in a sequence of their own, so that a receiver tells them apart.
+void Gateway::State::add_dcc_alert(storage::Batch& batch, Eui64 to, std::string_view code,
+                                   xml::Element content, TraceId trace, std::uint64_t quarantine) {
+  const DccAlertRow* const row = find_dcc_alert(code);
+  CHECK(row != nullptr && row->type == content.name);
+  duis::ServiceResponse alert;
+  const std::uint64_t now = static_cast<std::uint64_t>(world.clock.now_milliseconds());
+  alert.response_id =
+      duis::RequestId{identity.broker, to, reserve_counter(identity.broker, now).value()};
+  alert.response_code = "I0";
+  alert.at = world.now();
+  alert.dcc_alert_code = std::string(code);
+  alert.other = std::move(content);
+  add_response(batch, to, alert, trace, quarantine);
+}
+
 void Gateway::State::add_response(storage::Batch& batch, Eui64 to,
-                                  const duis::ServiceResponse& response, TraceId trace) {
+                                  const duis::ServiceResponse& response, TraceId trace,
+                                  std::uint64_t quarantine) {
   const std::string document = signed_document(response);
   const std::string id =
       response.request_id ? response.request_id->text() : response.response_id->text();
-  batch.put(tables::responses_out, order_key(next_response++),
-            Outgoing{to, trace, to_bytes(as_bytes(document)), id}.encode());
+  batch.put(
+      tables::responses_out, response_key(to, next_response++),
+      Outgoing{to, trace, to_bytes(as_bytes(document)), id, quarantine, world.now()}.encode());
 }
 
 Status Gateway::on_device_message(BytesView octets, TraceId trace) {
@@ -53,8 +104,8 @@ Status Gateway::on_device_message(BytesView octets, TraceId trace) {
   if (message->cra == gbcs::Cra::command)
     return state_->disbelieve(
         octets, {"gateway-device-command"_rule, "a device does not send commands to users"}, trace);
-  const Status signature = check_device_signature(state_->repository, *message);
-  if (!signature.ok()) return state_->disbelieve(octets, signature.refusal(), trace);
+  const Status believed = state_->check_device(*message);
+  if (!believed.ok()) return state_->disbelieve(octets, believed.refusal(), trace);
   return message->cra == gbcs::Cra::alert ? state_->on_alert(*message, octets, trace)
                                           : state_->on_answer(*message, octets, trace);
 }
@@ -72,7 +123,23 @@ Status Gateway::State::disbelieve(BytesView octets, const Refusal& refusal, Trac
   return refusal;
 }
 
+// Hubs and devices send an alert again when they are not sure that it arrived. The last counters of
+// a device to a party are remembered; one of them again is the same alert.
 Status Gateway::State::on_alert(const gbcs::Message& message, BytesView octets, TraceId trace) {
+  const Bytes key = schedule_key(message.originator, message.target, 0);
+  const std::optional<Bytes> before =
+      store.get(tables::alerts_seen, BytesView(key).first(kAlertKeyOctets));
+  Bytes seen = before.value_or(Bytes());
+  for (std::size_t at = 0; at < seen.size(); at += sizeof(std::uint64_t)) {
+    if (get_be(BytesView(seen).subspan(at, sizeof(std::uint64_t))) != message.counter.number())
+      continue;
+    log::info("device_alert_again",
+              {{"trace", trace.text()}, {"device", message.originator.text()}});
+    return {};
+  }
+  put_be(seen, message.counter.number());
+  if (seen.size() > kAlertCountersKept * sizeof(std::uint64_t))
+    seen.erase(seen.begin(), seen.begin() + sizeof(std::uint64_t));
   duis::ServiceResponse response;
   response.response_id = duis::RequestId{message.originator, message.target, message.counter};
   response.response_code = "I0";
@@ -80,6 +147,13 @@ Status Gateway::State::on_alert(const gbcs::Message& message, BytesView octets, 
   response.alert_code = alert_code(message.payload);
   response.gbcs_payload = to_bytes(octets);
   storage::Batch batch;
+  const BytesView place = BytesView(key).first(kAlertKeyOctets);
+  const Refusal twice{"gateway-alert-twice"_rule, "two alerts of a device came at one moment"};
+  if (before)
+    batch.require_value(tables::alerts_seen, place, *before, twice);
+  else
+    batch.require_absent(tables::alerts_seen, place, twice);
+  batch.put(tables::alerts_seen, place, seen);
   batch.append(FactWriter(FactKind::device_alerted, response.at, trace)
                    .eui(FactField::device, message.originator)
                    .eui(FactField::target, message.target)
@@ -87,7 +161,8 @@ Status Gateway::State::on_alert(const gbcs::Message& message, BytesView octets, 
                    .number(FactField::counter, message.counter.number())
                    .bytes());
   add_response(batch, message.target, response, trace);
-  TRY(store.commit(std::move(batch)));
+  const Result<std::uint64_t> committed = store.commit(std::move(batch));
+  if (!committed.ok()) return on_alert(message, octets, trace);  // the other one is in
   log::warning("device_alert", {{"trace", trace.text()},
                                 {"device", message.originator.text()},
                                 {"alert", response.alert_code}});
@@ -105,31 +180,55 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
   const duis::RequestId id = request_id_of(awaited.request_key);
   const RequestRecord record =
       RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());
-  duis::ServiceResponse response;
-  response.schema_version = record.schema_version;
-  response.request_id = id;
-  response.response_id = duis::RequestId{message.originator, message.target, message.counter};
-  response.response_code = "I0";
-  response.at = world.now();
-  response.service_reference = record.service_reference;
-  response.service_variant = record.service_variant;
-  response.gbcs_payload = to_bytes(octets);
   storage::Batch batch;
   batch.require_value(tables::awaiting, key, *stored, unexpected);
   batch.erase(tables::awaiting, key);
-  batch.append(FactWriter(FactKind::device_answered, response.at, awaited.trace)
+  batch.erase(tables::local_commands, key);  // it was handed over as well
+  batch.append(FactWriter(FactKind::device_answered, world.now(), awaited.trace)
                    .text(FactField::request_id, id.text())
                    .octets(FactField::message_digest, crypto::sha256(octets))
                    .bytes());
-  batch.append(FactWriter(FactKind::request_ended, response.at, awaited.trace)
-                   .text(FactField::request_id, id.text())
-                   .text(FactField::response_code, "I0")
-                   .bytes());
-  add_response(batch, id.originator, response, awaited.trace);
+  add_end(batch, awaited.request_key, record, "I0", awaited.trace);
+  add_response(batch, id.originator,
+               answer_of(message, octets, awaited.request_key, record, awaited.schedule),
+               awaited.trace);
   TRY(store.commit(std::move(batch)));
   ++tally.answered;
   log::info("device_answered", {{"trace", awaited.trace.text()}, {"request", id.text()}});
+  release_followers(awaited.request_key);
   return {};
+}
+
+void Gateway::State::expire(BytesView key, const Bytes& value) {
+  const UtcTime now = world.now();
+  const Awaited awaited = Awaited::decode(value);
+  const duis::RequestId id = request_id_of(awaited.request_key);
+  const RequestRecord record =
+      RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());
+  duis::ServiceResponse response;
+  response.schema_version = record.schema_version;
+  response.request_id = id;
+  response.response_code = awaited.late_code;
+  response.at = now;
+  response.service_reference = record.service_reference;
+  response.service_variant = record.service_variant;
+  storage::Batch batch;
+  batch.require_value(
+      tables::awaiting, key, value,
+      Refusal{"gateway-unexpected-answer"_rule, "the answer came at the last moment"});
+  batch.erase(tables::awaiting, key);
+  batch.append(FactWriter(FactKind::request_timed_out, now, awaited.trace)
+                   .text(FactField::request_id, id.text())
+                   .bytes());
+  add_end(batch, awaited.request_key, record, awaited.late_code, awaited.trace);
+  if (awaited.schedule == 0)
+    add_response(batch, id.originator, response, awaited.trace);
+  else
+    add_dcc_alert(batch, id.originator, kRunUnanswered, command_failure(id, awaited.schedule),
+                  awaited.trace);
+  if (!store.commit(std::move(batch)).ok()) return;
+  ++tally.timed_out;
+  release_followers(awaited.request_key);
 }
 
 bool Gateway::expire_requests() {
@@ -137,38 +236,13 @@ bool Gateway::expire_requests() {
   const UtcTime now = state.world.now();
   if (now < state.next_expiry_look) return false;
   state.next_expiry_look = now.plus_seconds(1);
+  state.forget_counts();
   std::vector<std::pair<Bytes, Bytes>> late;
   state.store.scan(tables::awaiting, {}, {}, [&](BytesView key, BytesView value) {
     if (Awaited::decode(value).deadline < now) late.emplace_back(to_bytes(key), to_bytes(value));
     return late.size() < kRowsPerStep;
   });
-  for (const auto& [key, value] : late) {
-    const Awaited awaited = Awaited::decode(value);
-    const duis::RequestId id = request_id_of(awaited.request_key);
-    const RequestRecord record =
-        RequestRecord::decode(state.store.get(tables::requests, awaited.request_key).value());
-    duis::ServiceResponse response;
-    response.schema_version = record.schema_version;
-    response.request_id = id;
-    response.response_code = "E21";
-    response.at = now;
-    response.service_reference = record.service_reference;
-    response.service_variant = record.service_variant;
-    storage::Batch batch;
-    batch.require_value(
-        tables::awaiting, key, value,
-        Refusal{"gateway-unexpected-answer"_rule, "the answer came at the last moment"});
-    batch.erase(tables::awaiting, key);
-    batch.append(FactWriter(FactKind::request_timed_out, now, awaited.trace)
-                     .text(FactField::request_id, id.text())
-                     .bytes());
-    batch.append(FactWriter(FactKind::request_ended, now, awaited.trace)
-                     .text(FactField::request_id, id.text())
-                     .text(FactField::response_code, "E21")
-                     .bytes());
-    state.add_response(batch, id.originator, response, awaited.trace);
-    if (state.store.commit(std::move(batch)).ok()) ++state.tally.timed_out;
-  }
+  for (const auto& [key, value] : late) state.expire(key, value);
   return !late.empty();
 }
 

@@ -1,5 +1,7 @@
 // What leaves: commands to the WAN, responses to users. Each row stays in the store until it is
 // handed over.
+#include <set>
+
 #include "base/fault.h"
 #include "base/log.h"
 #include "gateway/gateway/state.h"
@@ -8,25 +10,20 @@ namespace wattseal::gateway {
 namespace {
 
 constexpr std::size_t kRowsPerStep = 256;
-constexpr std::int64_t kPauseSeconds = 1;
+constexpr std::size_t kCommandPrefix = 9, kResponsePrefix = 8;
 
-std::vector<std::pair<Bytes, Outgoing>> oldest(const storage::Reader& reader,
-                                               storage::Table table) {
-  std::vector<std::pair<Bytes, Outgoing>> rows;
-  reader.scan(table, {}, {}, [&](BytesView key, BytesView value) {
-    rows.emplace_back(to_bytes(key), Outgoing::decode(value));
-    return rows.size() < kRowsPerStep;
+// Rows of stores that were written when the queues had only an order.
+void move_old_rows(storage::Store& store,
+                   const std::function<Bytes(const Outgoing&, BytesView)>& to,
+                   storage::Table table) {
+  storage::Batch batch;
+  store.scan(table, {}, {}, [&](BytesView key, BytesView value) {
+    if (key.size() != sizeof(std::uint64_t)) return true;
+    batch.erase(table, key);
+    batch.put(table, to(Outgoing::decode(value), key), value);
+    return true;
   });
-  return rows;
-}
-
-std::uint64_t after_last(const storage::Reader& reader, storage::Table table) {
-  std::uint64_t next = 1;
-  reader.scan_backwards(table, {}, {}, [&](BytesView key, BytesView) {
-    next = get_be(key) + 1;
-    return false;
-  });
-  return next;
+  if (!batch.empty() && !store.commit(std::move(batch)).ok()) UNREACHABLE();  // no precondition
 }
 
 bool is_awaited(const storage::Reader& reader, BytesView command) {
@@ -46,8 +43,24 @@ Gateway::Gateway(const World& world, storage::Store& store,
                  WanSend wan, UserSend user)
     : state_(std::make_unique<State>(world, store, parties, repository, registration, inventory,
                                      std::move(identity), std::move(wan), std::move(user))) {
-  state_->next_command = after_last(store, tables::commands_out);
-  state_->next_response = after_last(store, tables::responses_out);
+  move_old_rows(
+      store,
+      [](const Outgoing& command, BytesView order) {
+        const Result<duis::RequestId> id = duis::RequestId::parse(command.request_id);
+        if (!id.ok()) throw Fault("a stored command has no request");
+        return command_key(0, id->originator, get_be(order));
+      },
+      tables::commands_out);
+  move_old_rows(
+      store,
+      [](const Outgoing& response, BytesView order) {
+        return response_key(response.to, get_be(order));
+      },
+      tables::responses_out);
+  state_->next_command = next_order(store, tables::commands_out, kCommandPrefix);
+  state_->next_response = std::max(next_order(store, tables::responses_out, kResponsePrefix),
+                                   next_order(store, tables::undelivered, kResponsePrefix));
+  state_->load_anomalies();
 }
 
 Gateway::~Gateway() = default;
@@ -77,15 +90,38 @@ Status Gateway::register_endpoint(Eui64 user, const std::string& url, TraceId tr
   return {};
 }
 
+// Each class has its share of a step; what one does not need the most urgent others have.
+std::vector<QueueRow> Gateway::State::next_commands() {
+  std::vector<QueueRow> rows;
+  const auto take = [&](Octet priority, std::size_t most) {
+    const auto taken = [&](const QueueRow& row) {
+      return std::ranges::any_of(rows, [&](const QueueRow& one) { return one.key == row.key; });
+    };
+    for (QueueRow& row : fair_rows(store, tables::commands_out, Bytes{priority}, most,
+                                   last_commanded[priority], [](Eui64) { return false; })) {
+      if (!taken(row)) rows.push_back(std::move(row));
+    }
+  };
+  const std::span<const PriorityClass> classes = priority_classes();
+  last_commanded.resize(classes.size());
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    take(static_cast<Octet>(i), kRowsPerStep * classes[i].share / 100);
+  const std::vector<Eui64> served = last_commanded;
+  for (std::size_t i = 0; i < classes.size() && rows.size() < kRowsPerStep; ++i)
+    take(static_cast<Octet>(i), kRowsPerStep - rows.size());
+  last_commanded = served;
+  return rows;
+}
+
 bool Gateway::send_commands() {
-  const std::vector<std::pair<Bytes, Outgoing>> rows = oldest(state_->store, tables::commands_out);
   storage::Batch sent;
   std::size_t count = 0, late = 0;
-  for (const auto& [key, command] : rows) {
+  for (const QueueRow& row : state_->next_commands()) {
+    const Outgoing command = Outgoing::decode(row.value);
     if (!is_awaited(
             state_->store,
             command.content)) {  // its request has ended; a late command must not surprise anyone
-      sent.erase(tables::commands_out, key);
+      sent.erase(tables::commands_out, row.key);
       ++late;
       continue;
     }
@@ -100,7 +136,7 @@ bool Gateway::send_commands() {
       continue;
     }
     log::info("command_sent", {{"trace", command.trace.text()}, {"device", command.to.text()}});
-    sent.erase(tables::commands_out, key);
+    sent.erase(tables::commands_out, row.key);
     sent.append(FactWriter(FactKind::command_sent, state_->world.now(), command.trace)
                     .text(FactField::request_id, command.request_id)
                     .eui(FactField::device, command.to)
@@ -113,40 +149,115 @@ bool Gateway::send_commands() {
   return true;
 }
 
+// What a user has not taken in the time that it is held waits apart until the user asks for it.
+bool Gateway::State::expire_responses(Eui64 user_id, UtcTime now) {
+  const std::int64_t hold = static_cast<std::int64_t>(limit("response_hold_hours")) * 3600;
+  const Bytes prefix = to_bytes(user_id.octets());
+  storage::Batch batch;
+  store.scan(tables::responses_out, prefix, storage::prefix_end(prefix),
+             [&](BytesView key, BytesView value) {
+               const Outgoing response = Outgoing::decode(value);
+               if (now - response.since < hold) return false;
+               batch.erase(tables::responses_out, key);
+               batch.put(tables::undelivered, key, value);
+               batch.append(FactWriter(FactKind::response_expired, now, response.trace)
+                                .text(FactField::request_id, response.request_id)
+                                .eui(FactField::party, user_id)
+                                .bytes());
+               return batch.changes().size() < 2 * kRowsPerStep;
+             });
+  if (batch.empty()) return false;
+  if (!store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+  return true;
+}
+
+// A user that cannot be reached is left alone for twice as long each time.
+void Gateway::State::pause_user(Eui64 user_id, UtcTime now) {
+  Pause& pause = pauses[user_id];
+  pause.seconds = std::clamp<std::int64_t>(
+      pause.seconds * 2, 1, static_cast<std::int64_t>(limit("delivery_pause_seconds_max")));
+  pause.until = now.plus_seconds(pause.seconds);
+}
+
 bool Gateway::deliver_responses() {
-  const UtcTime now = state_->world.now();
+  State& state = *state_;
+  const UtcTime now = state.world.now();
   storage::Batch delivered;
   std::size_t count = 0;
-  for (const auto& [key, response] : oldest(state_->store, tables::responses_out)) {
-    const auto held = state_->held_until.find(response.to);
-    if (held != state_->held_until.end() && now < held->second) continue;
-    const std::optional<Bytes> url =
-        state_->store.get(tables::user_endpoints, response.to.octets());
-    if (!url) continue;  // it waits until the user says where
+  std::set<Eui64> without;  // an endpoint that answers, in this step
+  const auto blocked = [&](Eui64 user) {
+    const auto pause = state.pauses.find(user);
+    const bool paused = (pause != state.pauses.end() && now < pause->second.until) ||
+                        !state.store.get(tables::user_endpoints, user.octets());
+    if (paused) without.insert(user);
+    return paused;
+  };
+  const std::vector<QueueRow> rows = fair_rows(state.store, tables::responses_out, {}, kRowsPerStep,
+                                               state.last_delivered, blocked);
+  for (const QueueRow& row : rows) {
+    const Outgoing response = Outgoing::decode(row.value);
+    if (without.contains(response.to)) continue;
+    const std::optional<Bytes> url = state.store.get(tables::user_endpoints, response.to.octets());
     try {
-      state_->user(std::string(as_text(*url)), std::string(as_text(response.content)),
-                   response.trace);
+      state.user(std::string(as_text(url.value())), std::string(as_text(response.content)),
+                 response.trace);
     } catch (const Fault& fault) {
-      // One user's dead endpoint must not hold up the others.
-      state_->held_until[response.to] = now.plus_seconds(kPauseSeconds);
+      state.pause_user(response.to, now);
+      without.insert(response.to);
       log::warning("user_unreachable", {{"user", response.to.text()},
                                         {"fault", fault.what()},
                                         {"trace", response.trace.text()}});
       continue;
     }
+    state.pauses.erase(response.to);
     log::info("response_delivered",
               {{"trace", response.trace.text()}, {"user", response.to.text()}});
-    delivered.erase(tables::responses_out, key);
+    delivered.erase(tables::responses_out, row.key);
     delivered.append(FactWriter(FactKind::response_delivered, now, response.trace)
                          .text(FactField::request_id, response.request_id)
                          .eui(FactField::party, response.to)
                          .bytes());
+    if (response.quarantine != 0) {
+      // By itself: a decision at the same moment must not be overwritten.
+      state.note_taken(response.quarantine, response.trace);
+    }
     ++count;
   }
-  if (count == 0) return false;
-  if (!state_->store.commit(std::move(delivered)).ok()) UNREACHABLE();  // it has no precondition
-  state_->tally.delivered += count;
+  bool any = false;
+  for (const Eui64 user : without) any = state.expire_responses(user, now) || any;
+  if (count == 0) return any;
+  if (!state.store.commit(std::move(delivered)).ok()) UNREACHABLE();  // it has no precondition
+  state.tally.delivered += count;
   return true;
+}
+
+std::vector<Gateway::Undelivered> Gateway::undelivered(Eui64 user, std::size_t most) const {
+  std::vector<Undelivered> found;
+  const Bytes prefix = to_bytes(user.octets());
+  state_->store.scan(tables::undelivered, prefix, storage::prefix_end(prefix),
+                     [&](BytesView, BytesView value) {
+                       const Outgoing response = Outgoing::decode(value);
+                       found.push_back({response.request_id, response.since});
+                       return found.size() < most;
+                     });
+  return found;
+}
+
+std::size_t Gateway::deliver_again(Eui64 user) {
+  storage::Batch batch;
+  std::size_t count = 0;
+  const Bytes prefix = to_bytes(user.octets());
+  state_->store.scan(tables::undelivered, prefix, storage::prefix_end(prefix),
+                     [&](BytesView key, BytesView value) {
+                       Outgoing response = Outgoing::decode(value);
+                       response.since = state_->world.now();
+                       batch.erase(tables::undelivered, key);
+                       batch.put(tables::responses_out, key, response.encode());
+                       return ++count < kRowsPerStep;
+                     });
+  if (count != 0 && !state_->store.commit(std::move(batch)).ok())
+    UNREACHABLE();  // it has no precondition
+  return count;
 }
 
 Gateway::Counts Gateway::counts() const {

@@ -22,6 +22,7 @@ Bytes RequestRecord::encode() const {
       .text(use_case)
       .number(static_cast<std::uint64_t>(command_variant))
       .octets(message_digest)
+      .text(outcome)
       .bytes();
 }
 
@@ -34,6 +35,7 @@ RequestRecord RequestRecord::decode(BytesView octets) {
   request.use_case = record.text();
   request.command_variant = static_cast<int>(record.number());
   request.message_digest = fixed<32>(record.octets());
+  if (!record.empty()) request.outcome = record.text();
   return request;
 }
 
@@ -42,6 +44,8 @@ Bytes Awaited::encode() const {
       .octets(request_key)
       .number(static_cast<std::uint64_t>(deadline.unix_seconds()))
       .octets(trace.octets())
+      .text(late_code)
+      .number(schedule)
       .bytes();
 }
 
@@ -51,6 +55,8 @@ Awaited Awaited::decode(BytesView octets) {
   awaited.request_key = to_bytes(record.octets());
   awaited.deadline = UtcTime::from_unix_seconds(static_cast<std::int64_t>(record.number()));
   awaited.trace = TraceId(fixed<16>(record.octets()));
+  awaited.late_code = record.empty() ? "E21" : record.text();
+  if (!record.empty()) awaited.schedule = record.number();
   return awaited;
 }
 
@@ -60,6 +66,8 @@ Bytes Outgoing::encode() const {
       .octets(trace.octets())
       .octets(content)
       .text(request_id)
+      .number(quarantine)
+      .number(static_cast<std::uint64_t>(since.unix_seconds()))
       .bytes();
 }
 
@@ -70,7 +78,65 @@ Outgoing Outgoing::decode(BytesView octets) {
   outgoing.trace = TraceId(fixed<16>(record.octets()));
   outgoing.content = to_bytes(record.octets());
   outgoing.request_id = record.text();
+  if (record.empty()) return outgoing;
+  outgoing.quarantine = record.number();
+  outgoing.since = UtcTime::from_unix_seconds(static_cast<std::int64_t>(record.number()));
   return outgoing;
+}
+
+Bytes Deferred::encode() const {
+  return RecordWriter()
+      .number(static_cast<std::uint64_t>(why))
+      .number(static_cast<std::uint64_t>(due.unix_seconds()))
+      .octets(predecessor)
+      .number(static_cast<std::uint64_t>(url))
+      .octets(trace.octets())
+      .text(document)
+      .bytes();
+}
+
+Deferred Deferred::decode(BytesView octets) {
+  RecordReader record(octets);
+  Deferred deferred;
+  deferred.why = static_cast<Why>(record.number());
+  deferred.due = UtcTime::from_unix_seconds(static_cast<std::int64_t>(record.number()));
+  deferred.predecessor = to_bytes(record.octets());
+  deferred.url = static_cast<ServiceUrl>(record.number());
+  deferred.trace = TraceId(fixed<16>(record.octets()));
+  deferred.document = record.text();
+  return deferred;
+}
+
+Bytes Schedule::encode() const {
+  RecordWriter record;
+  record.number(id).octets(user.octets()).octets(device.octets());
+  record.number(static_cast<std::uint64_t>(frequency));
+  for (const UtcTime time : {first, last, next})
+    record.number(static_cast<std::uint64_t>(time.unix_seconds()));
+  return record.text(schema_version).text(variant).text(details).bytes();
+}
+
+Schedule Schedule::decode(BytesView octets) {
+  RecordReader record(octets);
+  Schedule schedule;
+  schedule.id = record.number();
+  schedule.user = Eui64::from_number(get_be(record.octets()));
+  schedule.device = Eui64::from_number(get_be(record.octets()));
+  schedule.frequency = static_cast<Frequency>(record.number());
+  for (UtcTime* const time : {&schedule.first, &schedule.last, &schedule.next})
+    *time = UtcTime::from_unix_seconds(static_cast<std::int64_t>(record.number()));
+  schedule.schema_version = record.text();
+  schedule.variant = record.text();
+  schedule.details = record.text();
+  return schedule;
+}
+
+Bytes schedule_key(Eui64 user, Eui64 device, std::uint64_t id) {
+  Bytes key;
+  put_be(key, user.number());
+  put_be(key, device.number());
+  put_be(key, id);
+  return key;
 }
 
 Bytes request_key(const duis::RequestId& id, ServiceUrl url) {
@@ -94,12 +160,6 @@ Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter,
   put_be(key, originator.number());
   put_be(key, counter.number());
   put_be(key, code.number());
-  return key;
-}
-
-Bytes order_key(std::uint64_t order) {
-  Bytes key;
-  put_be(key, order);
   return key;
 }
 

@@ -5,7 +5,9 @@
 #include <map>
 #include <mutex>
 
+#include "gateway/anomalies.h"
 #include "gateway/gateway.h"
+#include "gateway/gateway/queues.h"
 #include "gateway/gateway/signers.h"
 #include "gbcs/security.h"
 #include "terms/facts.h"
@@ -19,6 +21,7 @@ struct RequestRecord {
   std::string service_reference, service_variant, schema_version, use_case;
   int command_variant = 0;
   crypto::Digest message_digest{};  // of the pre-command's signed octets, or of the command
+  std::string outcome;              // response code with which it ended; empty until then
   Bytes encode() const;
   static RequestRecord decode(BytesView octets);
 };
@@ -28,6 +31,8 @@ struct Awaited {
   Bytes request_key;  // of tables::requests
   UtcTime deadline;
   TraceId trace;
+  std::string late_code;       // response code when the deadline passes
+  std::uint64_t schedule = 0;  // whose run it is; 0: none
   Bytes encode() const;
   static Awaited decode(BytesView octets);
 };
@@ -38,15 +43,69 @@ struct Outgoing {
   TraceId trace;
   Bytes content;
   std::string request_id;
+  std::uint64_t quarantine = 0;  // of whose beginning it is the notice; 0: something else
+  UtcTime since;                 // when it was ready to leave
   Bytes encode() const;
   static Outgoing decode(BytesView octets);
 };
 
+// Counters from here on are the DCC's, for commands of schedules.
+inline constexpr std::uint64_t kReservedCounters = std::uint64_t{1} << 63;
+
+Result<crypto::PublicPoint> key_of(const smki::PublishedCertificate& published);
+
+// A command that is about to be made: an accepted request, judged.
+struct Order {
+  const duis::ServiceRequest& request;
+  ServiceUrl url;
+  const Device& device;
+  UserRole role;
+  TraceId trace;
+  std::uint64_t schedule = 0;  // whose run it is; 0: a user asked
+};
+
+struct Command {
+  gbcs::Message message;
+  std::string use_case;
+};
+
+// An accepted request that waits.
+struct Deferred {
+  enum class Why : Octet { dated = 1, sequenced = 2, quarantined = 3 };
+  Why why = Why::dated;
+  UtcTime due;        // dated: when it is sent; sequenced: when it is given up
+  Bytes predecessor;  // request key; of sequenced ones
+  ServiceUrl url = ServiceUrl::send_command;
+  TraceId trace;
+  std::string document;  // the request, without signature
+  Bytes encode() const;
+  static Deferred decode(BytesView octets);
+};
+
+enum class Frequency : Octet { daily, weekly, monthly, quarterly, half_yearly, yearly };
+struct Schedule {
+  std::uint64_t id = 0;
+  Eui64 user, device;
+  Frequency frequency = Frequency::daily;
+  UtcTime first, last, next;  // runs; last: none is later
+  std::string schema_version, variant;
+  std::string details;  // sr:CreateSchedule, XML
+  Bytes encode() const;
+  static Schedule decode(BytesView octets);
+};
+Bytes schedule_key(Eui64 user, Eui64 device, std::uint64_t id);
+
+RequestRecord record_of(const duis::ServiceRequest& request, std::string use_case,
+                        crypto::Digest digest);
+// Whether the request has a date of execution that the DCC waits for; with others the device does.
+bool is_held_until_dated(const duis::ServiceRequest& request);
+// Whether that date is the one that takes earlier requests back.
+bool is_cancellation(const duis::ServiceRequest& request);
+xml::Element command_failure(const duis::RequestId& id, std::uint64_t schedule);
 Bytes request_key(const duis::RequestId& id, ServiceUrl url);
 duis::RequestId request_id_of(BytesView request_key);
 Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter,
                    gbcs::MessageCode code);
-Bytes order_key(std::uint64_t order);
 
 struct Gateway::State {
   State(const World& the_world, storage::Store& the_store,
@@ -74,7 +133,13 @@ struct Gateway::State {
   UserSend user;
   std::shared_ptr<const gbcs::TemplateSet> templates = gbcs::TemplateSet::built_in();
   std::atomic<std::uint64_t> next_command{1}, next_response{1};
-  std::map<Eui64, UtcTime> held_until;  // users whose endpoint failed, deliver_responses only
+  struct Pause {
+    std::int64_t seconds = 0;
+    UtcTime until;
+  };
+  std::map<Eui64, Pause> pauses;      // users whose endpoint failed, deliver_responses only
+  Eui64 last_delivered;               // deliver_responses only
+  std::vector<Eui64> last_commanded;  // by class, send_commands only
   UtcTime next_expiry_look;
   std::atomic<std::int64_t> response_timeout_seconds{
       static_cast<std::int64_t>(limit("device_response_timeout_seconds"))};
@@ -87,29 +152,115 @@ struct Gateway::State {
   // intake.cc
   Result<duis::ServiceResponse> handle(ServiceUrl url, const xml::Document& document, TraceId trace,
                                        std::optional<duis::ServiceRequest>& read);
-  Result<duis::ServiceResponse> handle_transform(const duis::ServiceRequest& request,
-                                                 const Device& device, TraceId trace);
-  Result<duis::ServiceResponse> handle_send(const duis::ServiceRequest& request,
-                                            const Device& device, TraceId trace);
-  Result<duis::ServiceResponse> handle_local(const duis::ServiceRequest& request,
-                                             const Device& device, TraceId trace);
-  Result<gbcs::Message> signed_command(const duis::ServiceRequest& request);
-  Result<crypto::SharedSecret> broker_secret(Eui64 device);
-  Status accept(const duis::ServiceRequest& request, ServiceUrl url, const gbcs::Message& message,
-                const std::string& use_case, TraceId trace, bool to_wan);
   void journal_refusal(const Refusal& refusal, const std::optional<duis::ServiceRequest>& request,
                        TraceId trace);
   duis::ServiceResponse answer_to(const duis::ServiceRequest& request, std::string code) const;
   std::string signed_document(const duis::ServiceResponse& response) const;
+  // The role in which a request that was accepted before may go on now.
+  Result<UserRole> judge_again(const duis::ServiceRequest& request, ServiceUrl url,
+                               const Device& device) const;
+
+  // commands.cc
+  Result<duis::ServiceResponse> handle_transform(const duis::ServiceRequest& request,
+                                                 const Device& device, TraceId trace);
+  Result<duis::ServiceResponse> handle_command(const Order& order);
+  Result<gbcs::Message> signed_command(const duis::ServiceRequest& request);
+  // `trial`: whether it can be made; no counter is reserved and no MAC added.
+  Result<Command> make_command(const Order& order, bool trial);
+  Result<crypto::SharedSecret> broker_secret(Eui64 device);
+  // The request is new: its id must be unused.
+  void add_acceptance(storage::Batch& batch, const duis::ServiceRequest& request, ServiceUrl url,
+                      const RequestRecord& record, TraceId trace) const;
+  // Makes the command and adds all that follows from it: what waits for the WAN or was handed to
+  // the user, the deadline, the facts.
+  Result<Command> add_command(storage::Batch& batch, const Order& order);
+  void add_end(storage::Batch& batch, BytesView key, RequestRecord record, std::string_view code,
+               TraceId trace) const;
+  // Above every counter that this originator was given before, also by an earlier process.
+  Result<OriginatorCounter> reserve_counter(Eui64 originator, std::uint64_t at_least);
+
+  // deferral.cc
+  Result<duis::ServiceResponse> defer(const Order& order, Deferred::Why why, UtcTime due,
+                                      const std::optional<Bytes>& predecessor,
+                                      const std::optional<Anomaly>& anomaly);
+  Status room_to_wait(Eui64 originator);
+  Result<duis::ServiceResponse> cancel_dated(const Order& order);
+  // What an accepted request waits for next, beginning after `done`.
+  struct Wait {
+    Deferred::Why why = Deferred::Why::dated;
+    UtcTime due;
+    std::optional<Bytes> predecessor;
+  };
+  Result<std::optional<Wait>> wait_of(const duis::ServiceRequest& request,
+                                      std::optional<Deferred::Why> done) const;
+  // With what else is to happen in the same batch.
+  void release(BytesView key, const Bytes& row, const storage::Batch& also);
+  void refuse_deferred(BytesView key, const Bytes& row, const Refusal& refusal,
+                       storage::Batch also);
+  void release_followers(BytesView predecessor);
+  bool release_due();
+
+  // quarantine.cc
+  std::optional<Anomaly> judge_anomaly(const Order& order);
+  void add_counts(storage::Batch& batch, const Order& order);
+  void add_quarantined(storage::Batch& batch, const duis::ServiceRequest& request,
+                       const Anomaly& anomaly, TraceId trace);
+  void note_taken(std::uint64_t number, TraceId trace);
+  void load_anomalies();
+  void forget_counts();
+
+  // outbound.cc
+  std::vector<QueueRow> next_commands();
+  bool expire_responses(Eui64 user_id, UtcTime now);
+  void pause_user(Eui64 user_id, UtcTime now);
+
+  // schedules.cc
+  Status accept_at_once(storage::Batch batch, const duis::ServiceRequest& request, TraceId trace);
+  Result<duis::ServiceResponse> handle_non_device(const duis::ServiceRequest& request,
+                                                  TraceId trace);
+  Result<duis::ServiceResponse> create_schedule(const duis::ServiceRequest& request, TraceId trace);
+  Result<duis::ServiceResponse> read_schedules(const duis::ServiceRequest& request, TraceId trace);
+  Result<duis::ServiceResponse> delete_schedules(const duis::ServiceRequest& request,
+                                                 TraceId trace);
+  Result<std::vector<Schedule>> asked_schedules(const duis::ServiceRequest& request) const;
+  void add_schedule_end(storage::Batch& batch, const Schedule& schedule, TraceId trace) const;
+  bool run_schedules();
+  bool run_schedule(const Schedule& schedule, const Bytes& row);
+
+  // local.cc
+  Result<duis::ServiceResponse> return_local_response(const duis::ServiceRequest& request,
+                                                      TraceId trace);
 
   // inbound.cc
   Status disbelieve(BytesView octets, const Refusal& refusal, TraceId trace);
   Status on_alert(const gbcs::Message& message, BytesView octets, TraceId trace);
   Status on_answer(const gbcs::Message& message, BytesView octets, TraceId trace);
+  void expire(BytesView key, const Bytes& value);
+  Status check_device(const gbcs::Message& message);
+  // The device's answer as its user receives it.
+  duis::ServiceResponse answer_of(const gbcs::Message& message, BytesView octets,
+                                  BytesView request_key, const RequestRecord& record,
+                                  std::uint64_t schedule) const;
   void add_response(storage::Batch& batch, Eui64 to, const duis::ServiceResponse& response,
-                    TraceId trace);
+                    TraceId trace, std::uint64_t quarantine = 0);
+  void add_dcc_alert(storage::Batch& batch, Eui64 to, std::string_view code, xml::Element content,
+                     TraceId trace, std::uint64_t quarantine = 0);
 
   Signers signers;
+  std::mutex counters_mutex;
+  struct Reserved {
+    std::uint64_t next = 0, end = 0;
+  };
+  std::map<Eui64, Reserved> counters;
+  std::mutex anomalies_mutex;
+  std::map<Eui64, AnomalyFile> anomaly_files;  // of users and, under 0, the DCC's lodged one
+  AnomalyCounts anomaly_counts;
+  std::atomic<std::uint64_t> next_quarantine{1};
+  UtcTime next_forgetting;  // expiry pump only
+  std::mutex waiting_mutex;
+  std::map<Eui64, std::uint64_t> waiting_at_most;  // deferred requests of a user
+  std::mutex schedules_mutex;  // of creating: two at once must not pass the limit together
+  std::atomic<bool> followers_swept{false};
   std::mutex secrets_mutex;
   std::map<Eui64, std::pair<CertificateSerial, crypto::SharedSecret>>
       secrets;  // with the device's latest key agreement certificate

@@ -22,7 +22,7 @@ constexpr ResponseRow kResponses[] = {
 #include "tables/response_names.inc"
 };
 struct AlertRow {
-  std::string_view code, title, source, in_force_from;
+  std::string_view code, title, severity, action, source, in_force_from;
 };
 constexpr AlertRow kAlerts[] = {
 #include "tables/alert_codes.inc"

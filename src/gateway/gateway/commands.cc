@@ -1,0 +1,275 @@
+// From a judged request to its command: who the originator is, with which counter, signed or not,
+// with the broker's MAC; and what becomes durable with it. What waits first is deferral.cc's.
+#include "base/log.h"
+#include "gateway/gateway/state.h"
+
+namespace wattseal::gateway {
+namespace {
+
+constexpr std::string_view kPreCommandPath = "/Request/Body/SignedPreCommand/GBCSPayload";
+
+bool over_wan(int command_variant) {
+  return command_variant == 1 || command_variant == 3 || command_variant == 5 ||
+         command_variant == 7;
+}
+bool to_user(int command_variant) {
+  return command_variant == 2 || command_variant == 3 || command_variant == 6 ||
+         command_variant == 7;
+}
+bool carries_pre_command(int command_variant) {
+  return command_variant >= 5 && command_variant <= 7;
+}
+
+// What a held request was held for is not the device's business: it acts when it hears.
+duis::ServiceRequest without_date(duis::ServiceRequest request) {
+  if (is_held_until_dated(request))
+    std::erase_if(request.body.children,
+                  [](const xml::Element& child) { return child.name == "ExecutionDateTime"; });
+  return request;
+}
+
+}  // namespace
+
+Result<crypto::PublicPoint> key_of(const smki::PublishedCertificate& published) {
+  TRY_ASSIGN(const x509::Certificate certificate, x509::parse_certificate(published.der));
+  return certificate.key;
+}
+
+Result<crypto::SharedSecret> Gateway::State::broker_secret(Eui64 device) {
+  TRY_ASSIGN(const smki::PublishedCertificate published,
+             repository.latest(device, KeyUse::key_agreement, std::nullopt));
+  {
+    const std::lock_guard lock(secrets_mutex);
+    const auto known = secrets.find(device);
+    if (known != secrets.end() && known->second.first == published.serial)
+      return known->second.second;
+  }
+  TRY_ASSIGN(const crypto::PublicPoint key, key_of(published));
+  const crypto::SharedSecret secret = identity.broker_key_agreement->agree(key);
+  const std::lock_guard lock(secrets_mutex);
+  if (secrets.size() >= limit("broker_secrets_cached_max")) secrets.clear();
+  secrets.insert_or_assign(device, std::pair(published.serial, secret));
+  return secret;
+}
+
+// One sequence an originator serves all its targets: so it rises for each of them. A block is
+// durable before the first of it is used; what a dead process had left of its block is never used.
+Result<OriginatorCounter> Gateway::State::reserve_counter(Eui64 originator,
+                                                          std::uint64_t at_least) {
+  const std::lock_guard lock(counters_mutex);
+  Reserved& mine = counters[originator];
+  mine.next = std::max(mine.next, at_least);
+  if (mine.next >= mine.end) {
+    Bytes key, value;
+    put_be(key, originator.number());
+    put_be(key, std::uint64_t{0});
+    const std::optional<Bytes> before = store.get(tables::counters, key);
+    if (before) mine.next = std::max(mine.next, get_be(*before));
+    mine.end = mine.next + limit("counter_block");
+    put_be(value, mine.end);
+    storage::Batch batch;
+    batch.put(tables::counters, key, value);
+    TRY(store.commit(std::move(batch)));
+  }
+  return OriginatorCounter(mine.next++);
+}
+
+void Gateway::State::add_acceptance(storage::Batch& batch, const duis::ServiceRequest& request,
+                                    ServiceUrl url, const RequestRecord& record,
+                                    TraceId trace) const {
+  const Bytes key = request_key(request.id, url);
+  batch.require_absent(
+      tables::requests, key,
+      Refusal{"gateway-replay"_rule, "RequestID " + request.id.text() + " was used before",
+              "/Request/Header/RequestID"});
+  batch.put(tables::requests, key, record.encode());
+  batch.append(
+      FactWriter(FactKind::request_accepted, world.now(), trace)
+          .text(FactField::request_id, request.id.text())
+          .text(FactField::service_variant, request.service_variant)
+          .number(FactField::command_variant, static_cast<std::uint64_t>(request.command_variant))
+          .bytes());
+}
+
+void Gateway::State::add_end(storage::Batch& batch, BytesView key, RequestRecord record,
+                             std::string_view code, TraceId trace) const {
+  record.outcome = std::string(code);
+  batch.put(tables::requests, key, record.encode());
+  batch.append(FactWriter(FactKind::request_ended, world.now(), trace)
+                   .text(FactField::request_id, request_id_of(key).text())
+                   .text(FactField::response_code, code)
+                   .bytes());
+}
+
+RequestRecord record_of(const duis::ServiceRequest& request, std::string use_case,
+                        crypto::Digest digest) {
+  return {request.service_reference,
+          request.service_variant,
+          request.schema_version,
+          std::move(use_case),
+          request.command_variant,
+          digest,
+          {}};
+}
+
+Result<duis::ServiceResponse> Gateway::State::handle_transform(const duis::ServiceRequest& request,
+                                                               const Device& device,
+                                                               TraceId trace) {
+  const InventoryFacts facts(inventory, repository, device);
+  const Originator originator{request.id.originator, request.id.counter, std::nullopt, {}};
+  TRY_ASSIGN(const Transformed made,
+             transform(*templates, request, device.type, originator, facts, world.now()));
+  const RequestRecord record = record_of(request, gbcs::view(*made.use_case).use_case,
+                                         crypto::sha256(gbcs::signed_octets(made.message)));
+  storage::Batch batch;
+  add_acceptance(batch, request, ServiceUrl::transform, record, trace);
+  batch.append(FactWriter(FactKind::pre_command_made, world.now(), trace)
+                   .text(FactField::request_id, request.id.text())
+                   .text(FactField::use_case, record.use_case)
+                   .octets(FactField::message_digest, record.message_digest)
+                   .bytes());
+  // Its answer is the acknowledgement itself.
+  add_end(batch, request_key(request.id, ServiceUrl::transform), record, "I0", trace);
+  TRY(store.commit(std::move(batch)));
+  duis::ServiceResponse response = answer_to(request, "I0");
+  response.pre_command = gbcs::encode(made.message);
+  return response;
+}
+
+// The signed pre-command: it must be the one that was made for this RequestID, signed by a key of
+// its originator.
+Result<gbcs::Message> Gateway::State::signed_command(const duis::ServiceRequest& request) {
+  const std::string path(kPreCommandPath);
+  TRY_ASSIGN(const Bytes octets, duis::signed_pre_command(request));
+  TRY_ASSIGN(const gbcs::Message message, gbcs::decode(octets));
+  if (message.originator != request.id.originator || message.target != request.id.target ||
+      message.counter != request.id.counter) {
+    return Refusal{"gateway-pre-command-header"_rule,
+                   "the header differs from RequestID " + request.id.text(), path};
+  }
+  const std::optional<Bytes> made =
+      store.get(tables::requests, request_key(request.id, ServiceUrl::transform));
+  if (!made)
+    return Refusal{"gateway-no-pre-command"_rule,
+                   "nothing was transformed under RequestID " + request.id.text(), path};
+  if (RequestRecord::decode(*made).message_digest != crypto::sha256(gbcs::signed_octets(message))) {
+    return Refusal{"gateway-pre-command-differs"_rule, "its octets are not those that were made",
+                   path};
+  }
+  Status verified = Refusal{
+      "gateway-pre-command-signature"_rule,
+      "no digital signing certificate of " + request.id.originator.text() + " is in use", path};
+  for (const smki::PublishedCertificate& certificate :
+       repository.by_organisation(request.id.originator)) {
+    if (certificate.use != KeyUse::digital_signature ||
+        certificate.status != smki::CertificateStatus::in_use)
+      continue;
+    if (certificate.role == RemotePartyRole::xml_sign)
+      continue;  // it signs documents, not messages
+    TRY_ASSIGN(const crypto::PublicPoint key, key_of(certificate));
+    verified = gbcs::verify_signature(message, key);
+    if (verified.ok()) return message;
+  }
+  return Refusal{"gateway-pre-command-signature"_rule, verified.refusal().detail, path};
+}
+
+Result<Command> Gateway::State::make_command(const Order& order, bool trial) {
+  Command command;
+  if (carries_pre_command(order.request.command_variant)) {
+    TRY_ASSIGN(command.message, signed_command(order.request));
+    const std::optional<Bytes> made =
+        store.get(tables::requests, request_key(order.request.id, ServiceUrl::transform));
+    command.use_case = RequestRecord::decode(made.value()).use_case;
+  } else {
+    const InventoryFacts facts(inventory, repository, order.device);
+    Originator originator{order.request.id.originator, order.request.id.counter, std::nullopt, {}};
+    if (!known_to_devices(order.role)) {
+      originator = {identity.broker, OriginatorCounter(), order.request.id.originator,
+                    order.request.id.counter};
+      if (!trial) {
+        TRY_ASSIGN(originator.counter,
+                   reserve_counter(identity.broker,
+                                   static_cast<std::uint64_t>(world.clock.now_milliseconds())));
+      }
+    }
+    TRY_ASSIGN(Transformed made, transform(*templates, without_date(order.request),
+                                           order.device.type, originator, facts, world.now()));
+    command = {std::move(made.message), gbcs::view(*made.use_case).use_case};
+  }
+  TRY_ASSIGN(const crypto::SharedSecret secret, broker_secret(order.device.id));
+  if (!trial) gbcs::add_mac(command.message, secret);
+  return command;
+}
+
+Result<Command> Gateway::State::add_command(storage::Batch& batch, const Order& order) {
+  TRY_ASSIGN(Command command, make_command(order, false));
+  const gbcs::Message& message = command.message;
+  const Bytes octets = gbcs::encode(message), key = request_key(order.request.id, order.url),
+              waiting =
+                  awaiting_key(message.target, message.originator, message.counter, message.code);
+  const std::string id = order.request.id.text();
+  const UtcTime now = world.now();
+  const RequestRecord record = record_of(order.request, command.use_case, crypto::sha256(octets));
+  batch.put(tables::requests, key, record.encode());
+  batch.append(FactWriter(FactKind::command_intended, now, order.trace)
+                   .text(FactField::request_id, id)
+                   .text(FactField::use_case, command.use_case)
+                   .octets(FactField::message_digest, record.message_digest)
+                   .bytes());
+  const bool dated = order.schedule != 0 || is_held_until_dated(order.request);
+  const std::int64_t wait =
+      dated ? static_cast<std::int64_t>(limit("future_dated_response_timeout_seconds"))
+            : response_timeout_seconds.load();
+  const Awaited awaited{key, now.plus_seconds(wait), order.trace, dated ? "E30" : "E21",
+                        order.schedule};
+  if (over_wan(order.request.command_variant)) {
+    const Octet priority = priority_of(*find_service_request(order.request.service_variant), dated);
+    batch.put(tables::commands_out,
+              command_key(priority, order.request.id.originator, next_command++),
+              Outgoing{order.device.id, order.trace, octets, id, 0, now}.encode());
+    batch.put(tables::awaiting, waiting, awaited.encode());
+  }
+  if (to_user(order.request.command_variant)) {
+    batch.put(tables::local_commands, waiting, awaited.encode());
+    batch.append(FactWriter(FactKind::command_handed_over, now, order.trace)
+                     .text(FactField::request_id, id)
+                     .octets(FactField::command_digest, record.message_digest)
+                     .bytes());
+    // What the device says to it comes with a request of its own, 8.13.
+    if (!over_wan(order.request.command_variant)) add_end(batch, key, record, "I0", order.trace);
+  }
+  return command;
+}
+
+Result<duis::ServiceResponse> Gateway::State::handle_command(const Order& order) {
+  const duis::ServiceRequest& request = order.request;
+  if ((request.first_in_sequence || request.preceding) && !over_wan(request.command_variant))
+    return Refusal{"gateway-sequence-variant"_rule,
+                   "command variant " + std::to_string(request.command_variant),
+                   "/Request/Header/CommandVariant"};
+  if (request.first_in_sequence && request.preceding)
+    return Refusal{"gateway-sequence-both"_rule, "both elements are there",
+                   "/Request/Header/PrecedingServiceRequestID"};
+  if (is_cancellation(request)) return cancel_dated(order);
+  TRY_ASSIGN(const std::optional<Wait> wait, wait_of(request, std::nullopt));
+  const std::optional<Anomaly> anomaly = judge_anomaly(order);
+  if (anomaly) {
+    TRY(make_command(order, true));
+    return defer(order, Deferred::Why::quarantined, UtcTime::forever(), std::nullopt, anomaly);
+  }
+  if (wait) {
+    TRY(make_command(order, true));  // what cannot be made is refused now, not then
+    return defer(order, wait->why, wait->due, wait->predecessor, std::nullopt);
+  }
+  storage::Batch batch;
+  add_acceptance(batch, request, order.url, record_of(request, {}, {}), order.trace);
+  TRY_ASSIGN(const Command command, add_command(batch, order));
+  add_counts(batch, order);
+  TRY(store.commit(std::move(batch)));
+  duis::ServiceResponse response =
+      answer_to(request, over_wan(request.command_variant) ? "I99" : "I0");
+  if (to_user(request.command_variant)) response.local_command = gbcs::encode(command.message);
+  return response;
+}
+
+}  // namespace wattseal::gateway
