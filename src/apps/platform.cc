@@ -412,6 +412,16 @@ struct Platform::State {
     }
   }
 
+  Status register_dcc() {
+    if (authority.party(DccParty::party).ok()) return {};
+    return authority.register_party({DccParty::party,
+                                     "Data and Communications Company",
+                                     "dcc",
+                                     {},
+                                     {{DccParty::first, DccParty::last}}},
+                                    world.new_trace());
+  }
+
   Result<smki::PublishedCertificate> dcc_certificate(const DccRole& wanted) {
     Result<smki::PublishedCertificate> found =
         repository.latest(wanted.id, wanted.use, wanted.role);
@@ -599,14 +609,7 @@ void Platform::start_repository() {
 
 Status Platform::start_gateway() {
   State& state = *state_;
-  if (!state.authority.party(DccParty::party).ok()) {
-    TRY(state.authority.register_party({DccParty::party,
-                                        "Data and Communications Company",
-                                        "dcc",
-                                        {},
-                                        {{DccParty::first, DccParty::last}}},
-                                       state.world.new_trace()));
-  }
+  TRY(state.register_dcc());
   for (const DccRole& role : kDccRoles) TRY(state.dcc_certificate(role));
   TRY_ASSIGN(const smki::PublishedCertificate enrolment,
              state.repository.latest(DccParty::enrolment, KeyUse::digital_signature,

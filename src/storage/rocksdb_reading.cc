@@ -1,4 +1,8 @@
 #include "storage/reading.h"
+
+#include <chrono>
+#include <thread>
+
 #include "storage/rocksdb_reads.h"
 
 namespace wattseal::storage {
@@ -37,6 +41,9 @@ class RocksdbReading final : public Flat<Store> {
 
 }  // namespace
 
+constexpr int kOpenAttempts = 20;
+constexpr std::chrono::milliseconds kOpenPause{100};
+
 Result<std::unique_ptr<Store>> open_rocksdb_store_to_read(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / "CURRENT"))
     return Refusal{"store-format"_rule, folder.filename().string() + " holds no store"};
@@ -45,7 +52,14 @@ Result<std::unique_ptr<Store>> open_rocksdb_store_to_read(const std::filesystem:
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.max_open_files = -1;  // all at once: the owner may remove one later
   rocksdb::DB* opened = nullptr;
-  must(rocksdb::DB::OpenForReadOnly(options, folder.string(), &opened));
+  // The owner may be merging files: those that its list names are gone for a moment.
+  rocksdb::Status status;
+  for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
+    status = rocksdb::DB::OpenForReadOnly(options, folder.string(), &opened);
+    if (!status.IsCorruption() && !status.IsPathNotFound()) break;
+    std::this_thread::sleep_for(kOpenPause);
+  }
+  must(status);
   std::shared_ptr<rocksdb::DB> db(opened);
   const std::optional<Bytes> format =
       get_from(*db, {}, flat_key(kOwnTable.id(), as_bytes("format")));

@@ -340,6 +340,7 @@ TEST_F(Enrolment, CmpWaitsForPeopleAndProposesRevocation) {
     return 0;
   };
   const smki::ActId issue = open_act();
+  std::this_thread::sleep_for(std::chrono::seconds(1));  // the client has its first answer: wait
   for (const smki::PersonId one : {ada_, ben_})
     EXPECT_TRUE(platform_->office().approve(issue, {one, ""}, {}).ok());
   client.join();

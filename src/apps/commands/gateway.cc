@@ -124,6 +124,9 @@ void add_decision(CLI::App& anomalies, Context& context, const std::shared_ptr<G
                   const std::string& word, const std::string& meaning) {
   CLI::App* const command = anomalies.add_subcommand(word, meaning);
   add_caller(*command, *given);
+  const std::string example =
+      "wattseal gateway anomalies " + word + " 7 8 --user 90-57-53-00-00-01-00-00 --person 4";
+  command->footer(examples({example}));
   command->add_option("number", given->numbers, "Numbers of held requests");
   command->add_option("--threshold", given->threshold, "All that exceeded this row");
   command->callback([&context, given, word] {
@@ -145,11 +148,13 @@ void add_anomalies(CLI::App& gateway, Context& context, const std::shared_ptr<Gi
                 "wattseal gateway anomalies lodge limits.csv --user 90-57-53-00-00-01-00-00"}));
   CLI::App* const list = anomalies->add_subcommand("list", "Held requests, oldest first");
   add_caller(*list, *given);
+  list->footer(examples({"wattseal gateway anomalies list --user 90-57-53-00-00-01-00-00"}));
   list->callback([&context, given] {
     context.chosen = [&context, given] { return show(context, *given, "/api/v1/anomalies"); };
   });
   CLI::App* const one = anomalies->add_subcommand("show", "One, with its document");
   add_caller(*one, *given);
+  one->footer(examples({"wattseal gateway anomalies show 7 --user 90-57-53-00-00-01-00-00"}));
   one->add_option("number", given->numbers, "Number")->required()->expected(1);
   one->callback([&context, given] {
     context.chosen = [&context, given] {
@@ -161,6 +166,8 @@ void add_anomalies(CLI::App& gateway, Context& context, const std::shared_ptr<Gi
   CLI::App* const file = anomalies->add_subcommand(
       "lodge", "Thresholds and limits of the caller, in place of those before");
   add_caller(*file, *given);
+  file->footer(
+      examples({"wattseal gateway anomalies lodge limits.csv --user 90-57-53-00-00-01-00-00"}));
   file->add_option("file", given->file, "CSV, see docs/formats/anomaly_file.md")->required();
   file->callback(
       [&context, given] { context.chosen = [&context, given] { return lodge(context, *given); }; });
@@ -173,6 +180,8 @@ void add_gateway(CLI::App& app, Context& context) {
   CLI::App* const gateway =
       app.add_subcommand("gateway", "The message gateway: held requests, what codes mean");
   gateway->require_subcommand(1);
+  gateway->footer(examples({"wattseal gateway anomalies list --user 90-57-53-00-00-01-00-00",
+                            "wattseal gateway code E41"}));
   add_anomalies(*gateway, context, given);
   CLI::App* const code = gateway->add_subcommand(
       "code", "What a response code, alert or rule means and what to do about it");
