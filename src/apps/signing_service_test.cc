@@ -27,9 +27,8 @@ struct Answer {
 class PublicKeys : public testing::Test {
  protected:
   void SetUp() override {
-    const std::optional<fs::path> vectors = test::vectors();
-    if (!vectors) GTEST_SKIP() << "third-party vectors are absent (WATTSEAL_VECTORS)";
-    rtds_ = *vectors / "rtds";
+    WATTSEAL_NEEDS_VECTORS(vectors);
+    rtds_ = vectors / "rtds";
     const std::string folder = (rtds_ / "duis-xsd-and-xmldsig-keys").string();
     Result<xml::Xsd> official = official_schema(folder);
     ASSERT_TRUE(official.ok());

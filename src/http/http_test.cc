@@ -282,6 +282,8 @@ class Tls13 : public ::testing::Test {
  protected:
   fs::path folder_ = fs::temp_directory_path() / ("wattseal-tls-" + std::to_string(::getpid()));
   void SetUp() override {
+    if (std::system("command -v openssl >/dev/null 2>&1") != 0)
+      GTEST_SKIP() << "the openssl command is missing";
     fs::create_directories(folder_);
     const std::string make = "cd " + folder_.string() +
                              " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
@@ -291,18 +293,16 @@ class Tls13 : public ::testing::Test {
       std::string command = make;
       for (std::size_t at; (at = command.find('%')) != std::string::npos;)
         command.replace(at, 1, name);
-      ready_ = ready_ && std::system(command.c_str()) == 0;
+      ASSERT_EQ(std::system(command.c_str()), 0) << command;
     }
   }
   void TearDown() override { fs::remove_all(folder_); }
   Tls identity(const std::string& name) const {
     return {folder_ / (name + ".pem"), folder_ / (name + ".key"), {}};
   }
-  bool ready_ = true;
 };
 
 TEST_F(Tls13, AsksForAClientCertificateAndShowsItToTheHandler) {
-  if (!ready_) GTEST_SKIP() << "the openssl command is missing";
   Tls tls = identity("server");
   tls.client_ca = folder_ / "client.pem";
   Server server(world(), {.tls = tls}, [](const Request& request) {

@@ -104,9 +104,7 @@ inline constexpr Table undelivered{
     64, "undelivered"};  // order(8) -> response whose user was away for the time that it is held
 inline constexpr Table alerts_seen{65,
                                    "alerts_seen"};  // device(8) target(8) counter(8) -> received
-inline constexpr Table alert_windows{
-    66, "alert_windows"};                 // device(8) alert code -> since when, how many
-inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
+inline constexpr Table meta{40, "meta"};            // small named values: next batch id, next order
 // Trust: the public log of certificates and lists, signed checkpoints of the journal
 inline constexpr Table log_tiles{
     50, "log_tiles"};  // level(1) index(8) -> hashes of the tile, 32 octets each

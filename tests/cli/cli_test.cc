@@ -1,11 +1,8 @@
 // The program as a person or a script calls it: exit codes, configuration, help, completion.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +10,7 @@
 #include <set>
 
 #include "http/http.h"
+#include "tests/shell.h"
 #include "tests/vectors.h"
 
 namespace wattseal {
@@ -20,21 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Ran {
-  int code = -1;
-  std::string out;  // both streams
-};
-Ran shell(const std::string& command) {
-  Ran ran;
-  FILE* const pipe = ::popen(("{ " + command + "; } 2>&1").c_str(), "r");
-  if (pipe == nullptr) return ran;
-  std::array<char, 4096> piece{};
-  while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
-    ran.out.append(piece.data(), got);
-  const int status = ::pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return ran;
-}
+using test::Ran;
+using test::shell;
 Ran wattseal(const std::string& words) { return shell(WATTSEAL_PROGRAM " " + words); }
 
 struct Folder {

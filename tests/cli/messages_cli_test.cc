@@ -1,15 +1,13 @@
 // Parse & Correlate as commands: keys come from the command line alone, every refusal names its
 // rule, and no secret is printed. On reference messages.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/shell.h"
 #include "tests/vectors.h"
 
 namespace wattseal {
@@ -18,21 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-struct Ran {
-  int code = -1;
-  std::string out;  // both streams
-};
-Ran wattseal(const std::string& words) {
-  Ran ran;
-  FILE* const pipe = ::popen((WATTSEAL_PROGRAM " " + words + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return ran;
-  std::array<char, 4096> piece{};
-  while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
-    ran.out.append(piece.data(), got);
-  const int status = ::pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return ran;
-}
+using test::Ran;
+Ran wattseal(const std::string& words) { return test::shell(WATTSEAL_PROGRAM " " + words); }
 std::string rule_of(const Ran& ran) {
   const json refusal = json::parse(ran.out, nullptr, false);
   return refusal.is_object() ? refusal.value("rule", "") : ran.out;

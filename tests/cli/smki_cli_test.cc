@@ -1,12 +1,9 @@
 // Batches, backups, hand-over and the registration office as commands: exit codes, what they print,
 // what they leave behind, and how they go on after an interruption.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -17,6 +14,7 @@
 #include "base/log.h"
 #include "smki/repository.h"
 #include "storage/reading.h"
+#include "tests/shell.h"
 
 namespace wattseal {
 namespace {
@@ -61,15 +59,10 @@ class Commands : public ::testing::Test {
     log::set_level(log::Level::info);
   }
   int run(const std::string& words) {
-    out_.clear();
     const std::string complaints = (folder_ / "complaints").string();
-    FILE* const pipe = ::popen((WATTSEAL_PROGRAM " " + words + " 2>" + complaints).c_str(), "r");
-    std::array<char, 4096> piece{};
-    while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
-      out_.append(piece.data(), got);
-    const int status = ::pclose(pipe);
-    if (out_.empty()) out_ = read(complaints);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    test::Ran ran = test::shell(WATTSEAL_PROGRAM " " + words + " 2>" + complaints);
+    out_ = ran.out.empty() ? read(complaints) : std::move(ran.out);
+    return ran.code;
   }
   json answer() const { return json::parse(out_, nullptr, false); }
   std::string rule() const { return answer().is_object() ? answer().value("rule", out_) : out_; }

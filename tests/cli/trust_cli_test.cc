@@ -1,12 +1,11 @@
 // Audit and mirror as commands: exit codes, what they print, what they leave alone.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+
+#include "tests/shell.h"
 
 namespace wattseal {
 namespace {
@@ -31,13 +30,9 @@ class TrustCommands : public ::testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   int run(const std::string& words) {
-    out_.clear();
-    FILE* const pipe = ::popen((WATTSEAL_PROGRAM " " + words + " 2>/dev/null").c_str(), "r");
-    std::array<char, 4096> piece{};
-    while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
-      out_.append(piece.data(), got);
-    const int status = ::pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    test::Ran ran = test::shell(WATTSEAL_PROGRAM " " + words + " 2>/dev/null");
+    out_ = std::move(ran.out);
+    return ran.code;
   }
   json answer() const { return json::parse(out_, nullptr, false); }
 };

@@ -1,11 +1,8 @@
 // EST with curl and CMP with openssl cmp against the running service, over TLS with client
 // certificates where EST is concerned.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +12,7 @@
 
 #include "apps/platform.h"
 #include "base/log.h"
+#include "tests/shell.h"
 
 namespace wattseal {
 namespace {
@@ -26,21 +24,8 @@ constexpr Eui64 kMaker = Eui64::from_number(0x9057530000050000),
                 kFirst = Eui64::from_number(0x0057530000000000),
                 kSupplier = Eui64::from_number(0x9057530000010000);
 
-struct Ran {
-  int code = -1;
-  std::string out;  // both streams
-};
-Ran shell(const std::string& command) {
-  Ran ran;
-  FILE* const pipe = ::popen(("{ " + command + "; } 2>&1").c_str(), "r");
-  if (pipe == nullptr) return ran;
-  std::array<char, 4096> piece{};
-  while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
-    ran.out.append(piece.data(), got);
-  const int status = ::pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return ran;
-}
+using test::Ran;
+using test::shell;
 
 std::string module_extension(Eui64 device) {
   return "[device]\nkeyUsage=critical,digitalSignature\n"

@@ -2,33 +2,18 @@
 #include <wattseal_pc.h>
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
 #include <set>
 #include <sstream>
 
+#include "tests/shell.h"
 #include "tests/vectors.h"
 
 namespace wattseal {
 namespace {
 
-struct Ran {
-  int code = -1;
-  std::string out;
-};
-Ran shell(const std::string& command) {
-  Ran ran;
-  FILE* const pipe = ::popen(("{ " + command + "; } 2>&1").c_str(), "r");
-  if (pipe == nullptr) return ran;
-  std::array<char, 4096> piece{};
-  while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
-    ran.out.append(piece.data(), got);
-  const int status = ::pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return ran;
-}
+using test::Ran;
+using test::shell;
 
 // What the header of version 1 declares. A function is never taken away: that would be version 2.
 const std::set<std::string> kSymbols{

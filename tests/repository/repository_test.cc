@@ -1,16 +1,14 @@
 // The repository of a running platform as people use it: with the program and over HTTP.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "apps/platform.h"
 #include "base/log.h"
+#include "tests/shell.h"
 
 namespace wattseal {
 namespace {
@@ -51,13 +49,9 @@ class RepositoryInUse : public ::testing::Test {
 
   // The program's exit code; what it printed is in out_.
   int run(const std::string& words) {
-    out_.clear();
-    FILE* const pipe = ::popen((WATTSEAL_PROGRAM " " + words + " 2>/dev/null").c_str(), "r");
-    std::array<char, 4096> piece{};
-    while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
-      out_.append(piece.data(), got);
-    const int status = ::pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    test::Ran ran = test::shell(WATTSEAL_PROGRAM " " + words + " 2>/dev/null");
+    out_ = std::move(ran.out);
+    return ran.code;
   }
   int repository(const std::string& words) {
     return run("repository --url " + platform_->repository_url() + " " + words);
