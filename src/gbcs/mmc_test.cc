@@ -19,18 +19,8 @@ namespace {
 using nlohmann::json;
 using xml::Element;
 
-Opener with_reference_keys(test::ReferenceKeys& keys) {
-  return [&keys](const Message& message, BytesView blob) -> Result<Bytes> {
-    const AttributeRecipient recipient = attribute_recipient(message);
-    const std::optional<crypto::SharedSecret> secret =
-        keys.secret(recipient.party, message.originator);
-    if (!secret) return Refusal{"gbcs-no-key"_rule, "no key of " + recipient.party.text()};
-    return open_attribute(*secret, message.originator, recipient.counter, recipient.party, blob);
-  };
-}
-Result<Bytes> no_key(const Message&, BytesView) {
-  return Refusal{"gbcs-no-key"_rule, "no key at hand"};
-}
+using test::no_key;
+using test::with_reference_keys;
 
 xml::Xsd official(const std::filesystem::path& vectors) {
   const std::filesystem::path folder = vectors / "rtds" / "duis-xsd-and-xmldsig-keys";

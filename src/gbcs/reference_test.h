@@ -6,6 +6,7 @@
 
 #include "crypto/keys.h"
 #include "gbcs/message.h"
+#include "gbcs/parse.h"
 #include "tests/vectors.h"
 
 namespace wattseal::gbcs::test {
@@ -90,6 +91,20 @@ class ReferenceKeys {
   std::map<std::filesystem::path, crypto::KeyHandle> keys_;
   std::map<std::tuple<Eui64, Eui64, std::string>, crypto::SharedSecret> secrets_;
 };
+
+// Opens encrypted attributes with the keys of the data set; without any.
+inline Opener with_reference_keys(ReferenceKeys& keys) {
+  return [&keys](const Message& message, BytesView blob) -> Result<Bytes> {
+    const AttributeRecipient recipient = attribute_recipient(message);
+    const std::optional<crypto::SharedSecret> secret =
+        keys.secret(recipient.party, message.originator);
+    if (!secret) return Refusal{"gbcs-no-key"_rule, "no key of " + recipient.party.text()};
+    return open_attribute(*secret, message.originator, recipient.counter, recipient.party, blob);
+  };
+}
+inline Result<Bytes> no_key(const Message&, BytesView) {
+  return Refusal{"gbcs-no-key"_rule, "no key at hand"};
+}
 
 inline crypto::SharedSecret counting_secret() {
   crypto::SharedSecret secret;
