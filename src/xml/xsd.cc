@@ -134,7 +134,9 @@ Result<Xsd> Xsd::compile(const std::vector<SchemaFile>& files) {
   }
   served = &texts;
   FirstError error;
-  xmlSchemaParserCtxt* const parser = xmlSchemaNewParserCtxt((std::string(kScheme) + "0").c_str());
+  std::string first(kScheme);
+  first += "0";
+  xmlSchemaParserCtxt* const parser = xmlSchemaNewParserCtxt(first.c_str());
   if (!parser) throw Fault("libxml2 is out of memory");
   xmlSchemaSetParserStructuredErrors(parser, &FirstError::keep, &error);
   auto native = std::make_unique<Native>();

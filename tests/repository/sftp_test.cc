@@ -167,7 +167,7 @@ TEST_F(Sftp, ARealClientFetchesAListAndCanDoNothingElse) {
                     in("root") + " --host-key " + in("host") + " --authorized-keys " +
                     in("authorized") + " --pid-file " + in("pid") + " > " + in("config")),
             0);
-  ASSERT_EQ(shell(std::string(kSshd) + " -t -f " + in("config")), 0) << read(in("config"));
+  ASSERT_EQ(shell(kSshd + (" -t -f " + in("config"))), 0) << read(in("config"));
   {
     const Server server(in("config"), in("log"), port_);
     ASSERT_EQ(session("party", "get " + list_name_ + " list\nget manifest.json\npwd\n"), 0)

@@ -1,0 +1,2 @@
+#define WATTSEAL_JSON_HOME
+#include "base/json.h"
