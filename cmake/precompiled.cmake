@@ -5,7 +5,7 @@
 set(WATTSEAL_PLAIN_HEADERS <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <cstdint> <cstring> <deque>
     <functional> <iterator> <map> <memory> <mutex> <optional> <ranges> <set> <span> <sstream> <string> <string_view> <thread> <tuple>
     <unordered_map> <utility> <variant> <vector>)
-set(WATTSEAL_JSON_HEADERS ${WATTSEAL_PLAIN_HEADERS} ${CMAKE_SOURCE_DIR}/src/base/json.h)
+set(WATTSEAL_JSON_HEADERS ${WATTSEAL_PLAIN_HEADERS} <base/json.h>)
 set(WATTSEAL_TEST_HEADERS ${WATTSEAL_JSON_HEADERS} <gtest/gtest.h>)
 
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/precompiled.cc CONTENT "// Only the headers compiled with it matter.\n")
