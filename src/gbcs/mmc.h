@@ -19,7 +19,8 @@ inline constexpr std::string_view kMmcNamespace = "http://www.dccinterface.co.uk
 // A value of the message that no element of the document carries. `where`: its address as in
 // mmc_elements.tsv. rule: mmc-unmapped (there is no row), mmc-value (the element cannot hold what
 // the device sent), mmc-incomplete (a demanded element has no value, so its structure is left out),
-// mmc-service-unknown, or why encrypted values stayed closed.
+// mmc-service-unknown, or why encrypted values stayed closed; for values without an element
+// mmc-no-element, with the reason of their row in `detail`.
 struct MmcUnmapped {
   std::string where;
   RuleId rule;
@@ -34,6 +35,7 @@ struct Mmc {
   std::size_t mapped = 0;     // of these in the document
   std::size_t placeless = 0;  // of these for which the schema has no element, by a row
   std::vector<MmcUnmapped> unmapped;
+  std::vector<MmcUnmapped> without_element;  // the placeless ones, each address once
 };
 
 // `service_variant` ("6.15.1") decides between services that share a message code, as the DUIS

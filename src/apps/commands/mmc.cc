@@ -20,15 +20,21 @@ struct MmcGiven {
   bool report = false;
 };
 
+json list_of(const std::vector<gbcs::MmcUnmapped>& values) {
+  json list = json::array();
+  for (const gbcs::MmcUnmapped& one : values)
+    list.push_back({{"where", one.where}, {"rule", one.rule.text()}, {"detail", one.detail}});
+  return list;
+}
+
 json report_of(const gbcs::Mmc& mmc) {
-  json unmapped = json::array();
-  for (const gbcs::MmcUnmapped& one : mmc.unmapped)
-    unmapped.push_back({{"where", one.where}, {"rule", one.rule.text()}, {"detail", one.detail}});
   return {{"use_case", mmc.use_case},
           {"success", mmc.success},
           {"values", mmc.values},
           {"mapped", mmc.mapped},
-          {"unmapped", std::move(unmapped)}};
+          {"placeless", mmc.placeless},
+          {"unmapped", list_of(mmc.unmapped)},
+          {"without_element", list_of(mmc.without_element)}};
 }
 
 Result<gbcs::Mmc> make(const World& world, const MmcGiven& given) {
@@ -50,10 +56,12 @@ int run(const Context& context, const MmcGiven& given) {
       print_json(report);
       return kDone;
     }
-    fmt::print("{}: {} of {} values are in the document\n",
-               mmc->use_case.empty() ? "alert" : mmc->use_case, mmc->mapped, mmc->values);
-    for (const gbcs::MmcUnmapped& one : mmc->unmapped)
-      fmt::print("  {:<24} {} {}\n", one.where, one.rule.text(), one.detail);
+    fmt::print("{}: {} of {} values are in the document, {} have no element in the schema\n",
+               mmc->use_case.empty() ? "alert" : mmc->use_case, mmc->mapped, mmc->values,
+               mmc->placeless);
+    for (const std::vector<gbcs::MmcUnmapped>* const list : {&mmc->unmapped, &mmc->without_element})
+      for (const gbcs::MmcUnmapped& one : *list)
+        fmt::print("  {:<24} {} {}\n", one.where, one.rule.text(), one.detail);
     return kDone;
   }
   if (context.json)

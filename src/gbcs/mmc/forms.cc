@@ -1,6 +1,7 @@
 // The forms that a row may name: how one value is written into its element.
 #include <algorithm>
 #include <bit>
+#include <charconv>
 
 #include "base/check.h"
 #include "base/types.h"
@@ -46,33 +47,20 @@ std::optional<std::string> text_of(const Node& node, std::size_t most) {
   return text;
 }
 
-// A choice between a number and "any": SpecifiedYear or NonSpecifiedYear.
-bool put_part(Builder& date, const std::string& part, std::size_t value, std::size_t low,
-              std::size_t high, std::size_t open, const std::string& prefix) {
-  Builder& holder = date.child(prefix + part);
-  if (value == open) {
-    holder.child("NonSpecified" + part);
-    return true;
-  }
-  if (value < low || value > high) return false;
-  holder.child("Specified" + part).set_text(std::to_string(value));
-  return true;
-}
-
 bool put_date(const Node& node, Builder& element) {
   const Bytes& octets = node.content;
   if (node.kind != Node::Kind::octets || octets.size() != 5) return false;
   const std::size_t year = static_cast<std::size_t>(octets[0]) << 8 | octets[1];
-  bool good = put_part(element, "Year", year, 2014, 9999, 0xFFFF, "");
-  good = put_part(element, "Month", octets[2], 1, 12, 0xFF, "") && good;
+  bool good = put_part(element, {"Year", "Year", 2014, 9999, 0xFFFF}, year);
+  good = put_part(element, {"Month", "Month", 1, 12, 0xFF}, octets[2]) && good;
   constexpr Octet kLast = 0xFE, kSecondLast = 0xFD;
   if (octets[3] == kLast)
     element.child("DayOfMonth").child("LastDayOfMonth");
   else if (octets[3] == kSecondLast)
     element.child("DayOfMonth").child("SecondLastDayOfMonth");
   else
-    good = put_part(element, "DayOfMonth", octets[3], 1, 31, 0xFF, "") && good;
-  return put_part(element, "DayOfWeek", octets[4], 1, 7, 0xFF, "") && good;
+    good = put_part(element, {"DayOfMonth", "DayOfMonth", 1, 31, 0xFF}, octets[3]) && good;
+  return put_part(element, {"DayOfWeek", "DayOfWeek", 1, 7, 0xFF}, octets[4]) && good;
 }
 
 std::optional<std::string> clock_text(const Node& node) {
@@ -127,10 +115,10 @@ std::optional<Channels> channels_of(const Node& node) {
   return Channels{page - kLowest, kFirst[page - kLowest], mask & 0x07FFFFFF};
 }
 
-bool put_channels(const Node& node, Builder& element) {
+bool put_channels(const Node& node, std::size_t page, Builder& element) {
   static constexpr std::size_t kCount[] = {27, 8, 27, 27};
   const std::optional<Channels> channels = channels_of(node);
-  if (!channels) return false;
+  if (!channels || channels->page != page) return false;
   for (std::size_t i = 0; i < kCount[channels->page]; ++i) {
     if (channels->set >> i & 1) element.child("Channel" + std::to_string(channels->first + i));
   }
@@ -205,20 +193,24 @@ const std::string& argument(const MmcRow& row, std::size_t index) {
 int int_argument(const MmcRow& row, std::size_t index) { return std::stoi(argument(row, index)); }
 
 // STATUS:CHILD:ATTRIBUTE: the name of the code in a child, its number in an attribute.
-bool put_status(const MmcRow& row, const Node& node, Builder& element, bool& failed) {
+bool put_status(const MmcRow& row, const Node& node, Builder& element, Aside& aside) {
   const std::optional<std::int64_t> number = number_of(node);
   if (!number) return false;
   const std::optional<std::string_view> name = mmc_code(argument(row, 0), std::to_string(*number));
   element.set_attribute(argument(row, 2), std::to_string(*number));
   element.child(argument(row, 1)).set_text(std::string(name.value_or("notKnown")));
   if (!name && argument(row, 1) != "ASN1Status") return false;
-  failed = failed || (*number != 0 && argument(row, 0) != "clock");
+  aside.failed = aside.failed || (*number != 0 && argument(row, 0) != "clock");
   return true;
 }
 
-std::optional<std::string> scaled_text(const Found& found) {
+// The scaler follows; where the device did not send it, the one of the row that the mapping tables
+// fix, if they do.
+std::optional<std::string> scaled_text(const MmcRow& row, const Found& found) {
   const std::optional<std::int64_t> number = number_of(*found.node);
   const Node* const scaler = found.next;
+  if (number && !row.arguments.empty() && scaler && scaler->kind == Node::Kind::none)
+    return decimal_text(*number, int_argument(row, 0));
   if (!number || !scaler || scaler->items.size() != 2) return std::nullopt;
   const std::int64_t scale = scaler->items[0].number;
   if (scale < -12 || scale > 12) return std::nullopt;
@@ -272,6 +264,13 @@ std::optional<std::string> digits_text(const MmcRow& row, const Node& node, cons
   return decimal_text(*number, -static_cast<int>(digits >> 4));
 }
 
+// How many digits stand after the point, as a power of ten: 0x50 is -5.
+std::optional<std::string> digits_scale_text(const Node& node) {
+  const std::optional<std::int64_t> digits = number_of(node);
+  if (!digits || *digits < 0 || *digits > 0xFF) return std::nullopt;
+  return std::to_string(-(*digits >> 4));
+}
+
 bool put_switch(const Node& node, Builder& element) {
   if (node.kind != Node::Kind::octets || node.content.size() != 8) return false;
   const std::uint64_t device = get_be(node.content);
@@ -301,17 +300,23 @@ bool is_within(const MmcRow& row, const Node& node) {
 std::optional<std::string> number_text(const MmcRow& row, const Found& found,
                                        const Answer& answer) {
   const Node& node = *found.node;
-  if (row.form == "scaled") return scaled_text(found);
+  if (row.form == "scaled") return scaled_text(row, found);
   if (row.form == "unit") return unit_text(node);
   if (row.form == "gas") return gas_text(row, node, answer);
   if (row.form == "digits") return digits_text(row, node, answer);
+  if (row.form == "digits-scale") return digits_scale_text(node);
   const std::optional<std::int64_t> number = number_of(node, row.form == "signed");
   if (!number) return std::nullopt;
   if (row.form == "number" || row.form == "signed") return std::to_string(*number);
   if (row.form == "decimal") return decimal_text(*number, -int_argument(row, 0));
   if (row.form == "boolean") return *number ? "true" : "false";
-  if (row.form == "bits")  // LOW:COUNT
-    return std::to_string(*number >> int_argument(row, 0) & ((1 << int_argument(row, 1)) - 1));
+  if (row.form == "bits") {  // LOW:COUNT[:TABLE]
+    const std::string some =
+        std::to_string(*number >> int_argument(row, 0) & ((1 << int_argument(row, 1)) - 1));
+    if (row.arguments.size() < 3) return some;
+    const std::optional<std::string_view> text = mmc_code(argument(row, 2), some);
+    return text ? std::optional<std::string>(*text) : std::nullopt;
+  }
   if (row.form == "within") {  // LOW:HIGH[:LESS]
     return std::to_string(*number - (row.arguments.size() > 2 ? int_argument(row, 2) : 0));
   }
@@ -355,7 +360,25 @@ std::optional<std::string> plain_text(const MmcRow& row, const Found& found, con
   return number_text(row, found, answer);
 }
 
+bool in_range(const MmcRow::Range& range, std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number >= range.low &&
+         number <= range.high;
+}
+
 }  // namespace
+
+bool put_part(Builder& date, const DatePart& part, std::size_t value) {
+  Builder& holder = date.child(part.part);
+  if (value == part.open) {
+    holder.child(std::string(part.any) + std::string(part.name));
+    return true;
+  }
+  if (value < part.low || value > part.high) return false;
+  holder.child("Specified" + std::string(part.name)).set_text(std::to_string(value));
+  return true;
+}
 
 std::string decimal_text(std::int64_t number, int scale) {
   std::string digits = std::to_string(number);
@@ -371,13 +394,14 @@ std::string decimal_text(std::int64_t number, int scale) {
 }
 
 Wrote write_form(const MmcRow& row, const Found& found, const Answer& answer, Builder& element,
-                 bool& failed) {
+                 Aside& aside) {
   const auto said = [](bool good) { return good ? Wrote::element : Wrote::refused; };
   const Node& node = *found.node;
-  if (row.form == "status") return said(put_status(row, node, element, failed));
+  if (row.form == "status") return said(put_status(row, node, element, aside));
   if (row.form == "date") return said(put_date(node, element));
   if (row.form == "switch") return said(put_switch(node, element));
-  if (row.form == "channels") return said(put_channels(node, element));
+  if (row.form == "channels")
+    return said(put_channels(node, static_cast<std::size_t>(int_argument(row, 0)), element));
   if (row.form == "channel") return said(put_channel(node, element));
   if (row.form == "billing") return said(put_billing(node, element));
   if (row.form == "week-days" || row.form == "special-days") {
@@ -393,7 +417,7 @@ Wrote write_form(const MmcRow& row, const Found& found, const Answer& answer, Bu
   if (row.form == "within" && !is_within(row, node)) return Wrote::nothing;
   if (row.form == "result") {  // a status that only says whether the message succeeded
     const std::optional<std::int64_t> number = number_of(node);
-    failed = !number || *number != 0;
+    aside.failed = !number || *number != 0;
     return Wrote::nothing;
   }
   if (row.form == "alert") {  // the title of an event or alert code, when it has one
@@ -406,8 +430,15 @@ Wrote write_form(const MmcRow& row, const Found& found, const Answer& answer, Bu
     if (!number) return Wrote::refused;
     return *number >> int_argument(row, 0) & 1 ? Wrote::element : Wrote::nothing;
   }
+  if (row.form == "empty-when") {  // an empty element for this number
+    return number_of(node) == int_argument(row, 0) ? Wrote::element : Wrote::nothing;
+  }
+  if (const std::optional<Wrote> setting = write_setting(row, node, element, aside))
+    return *setting;
   std::optional<std::string> text = plain_text(row, found, answer);
   if (!text) return Wrote::refused;
+  if (row.range && !in_range(*row.range, *text)) return Wrote::refused;
+  if (row.form == "code" && *text == "-") return Wrote::wordless;
   element.set_text(std::move(*text));
   return Wrote::element;
 }

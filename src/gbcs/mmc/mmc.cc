@@ -23,7 +23,8 @@ std::string_view language(PayloadKind kind) {
   }
 }
 
-// The use case of an answer: by its code and, where services share one, by the service.
+// The use case of an answer: by its code and, where services share one, by the service. Some
+// commands belong to no service of a user: then `row` is null and `use_case` is not.
 struct Service {
   const UseCaseRow* use_case = nullptr;
   const ServiceRequestRow* row = nullptr;
@@ -35,14 +36,21 @@ Service service_of(MessageCode code, std::string_view variant) {
   const UseCaseRow* fits = nullptr;
   for (const UseCaseRow& row : use_cases()) {
     if (row.message_code != code.number()) continue;
-    if (!find_service_request(row.variant)) continue;
+    if (!find_service_request(row.variant)) {
+      if (!service.use_case) service.use_case = &row;
+      continue;
+    }
     if (!variant.empty() && row.variant != variant) continue;
     variants.insert(row.variant);
     if (!fits) fits = &row;
   }
   if (variants.empty()) {
     service.why_not = "no service of a user has message code " + code.text();
-  } else if (variants.size() > 1) {
+    if (service.use_case) service.why_not += ", " + std::string(service.use_case->use_case);
+    return service;
+  }
+  service.use_case = nullptr;
+  if (variants.size() > 1) {
     service.why_not = "services with message code " + code.text() + ":";
     for (const std::string_view one : variants) service.why_not += " " + std::string(one);
   } else {
@@ -142,6 +150,10 @@ class Writer {
       out_.use_case = service_.use_case->use_case;
       const std::string element(service_.row->response_element);
       if (element.ends_with("Rsp")) services_values(parent, element);
+    } else if (service_.use_case) {
+      out_.use_case = service_.use_case->use_case;
+      note("service", "mmc-no-service"_rule, service_.why_not);
+      for (const auto& [head, node] : answer_.heads) node.placeless = mmc_reason("no-service");
     } else {
       note("service", "mmc-service-unknown"_rule, service_.why_not);
     }
@@ -162,39 +174,51 @@ class Writer {
 
   // False when a demanded element has no value though the structure that demands it is there.
   bool apply(std::span<const MmcRow> rows, Builder& to) {
-    std::vector<const MmcRow*> wanted;
     for (const MmcRow& row : rows) {
-      bool written = row.form == "always";
-      if (written) place(row, {}, to);
-      if (!written)
-        find_values(answer_, row.from,
-                    [&](const Found& found) { written = put(row, found, to) || written; });
-      if (!written && row.demanded) wanted.push_back(&row);
+      if (row.form == "always")
+        place(row, {}, to);
+      else
+        find_values(answer_, row.from, [&](const Found& found) { put(row, found, to); });
     }
-    return std::ranges::none_of(
-        wanted, [&to](const MmcRow* row) { return to.has(row->to, row->to.size() - 1); });
+    std::map<std::string, std::vector<std::string>> choices;  // names by the path of their parent
+    for (const MmcRow& row : rows) {
+      if (row.demand == MmcRow::Demand::one_of)
+        choices[parent_of(row)].push_back(row.to.back().name);
+    }
+    return std::ranges::all_of(rows, [&](const MmcRow& row) {
+      if (row.demand == MmcRow::Demand::none) return true;
+      const std::vector<std::string> names = row.demand == MmcRow::Demand::one_of
+                                                 ? choices[parent_of(row)]
+                                                 : std::vector{row.to.back().name};
+      return to.each_has(std::span(row.to).first(row.to.size() - 1), names);
+    });
   }
 
-  bool put(const MmcRow& row, const Found& found, Builder& to) {
+  static std::string parent_of(const MmcRow& row) {
+    std::string path;
+    for (std::size_t i = 0; i + 1 < row.to.size(); ++i) path += row.to[i].name + "/";
+    return path;
+  }
+
+  void put(const MmcRow& row, const Found& found, Builder& to) {
     if (row.form == "none") {
-      found.node->placeless = true;
-      return false;
+      found.node->placeless = mmc_reason(row.arguments[0]);
+      return;
     }
-    if (found.node->kind == Node::Kind::none) return false;
-    bool failed = false;
+    if (found.node->kind == Node::Kind::none) return;
+    Aside aside;
     Builder element("");
-    const Wrote wrote = write_form(row, found, answer_, element, failed);
-    out_.success &= !failed;
-    if (wrote == Wrote::refused) {
-      note(row.to.empty() ? "" : row.to.back().name, "mmc-value"_rule,
-           "the element cannot hold what was sent");
-      return false;
-    }
+    const Wrote wrote = write_form(row, found, answer_, element, aside);
+    out_.success &= !aside.failed;
+    const std::string name = row.to.empty() ? "" : row.to.back().name;
+    if (wrote == Wrote::refused)
+      note(name, "mmc-value"_rule, "the element cannot hold what was sent");
+    if (!aside.left.empty()) note(name, "mmc-value"_rule, "no element for " + aside.left);
+    if (wrote == Wrote::wordless) found.node->placeless = mmc_reason("no-word");
     // "within" leaves other numbers to other rows
-    found.node->used = found.node->used || wrote == Wrote::element || row.form != "within";
-    if (wrote != Wrote::element) return false;
-    place(row, found.entries, to).take(std::move(element));
-    return true;
+    if (wrote == Wrote::element || (wrote == Wrote::nothing && row.form != "within"))
+      found.node->used = true;
+    if (wrote == Wrote::element) place(row, found.entries, to).take(std::move(element));
   }
 
   // The element of a row for these entries. With one repeating element and more entries, each
@@ -222,7 +246,8 @@ class Writer {
     for (const auto& [head, node] : answer.heads) forget(node);
   }
   static void forget(const Node& node) {
-    node.used = node.placeless = false;
+    node.used = false;
+    node.placeless = {};
     for (const Node& item : node.items) forget(item);
   }
 
@@ -305,22 +330,25 @@ class Writer {
     const bool carried = whole != answer_.heads.end() && whole->second.used;
     for (const auto& [head, node] : answer_.heads) {
       if (head == "whole") continue;
-      count(node, head.empty() ? "list" : head, carried, false, seen);
+      count(node, head.empty() ? "list" : head, carried, {}, seen);
     }
   }
-  void count(const Node& node, const std::string& where, bool used, bool placeless,
+  void count(const Node& node, const std::string& where, bool used, std::string_view placeless,
              std::set<std::string>& seen) {
     used = used || node.used;
-    placeless = placeless || node.placeless;
+    if (!node.placeless.empty()) placeless = node.placeless;
     if (node.kind == Node::Kind::none) return;
     if (node.kind != Node::Kind::list) {
       ++out_.values;
-      if (used)
+      if (used) {
         ++out_.mapped;
-      else if (placeless)
+      } else if (!placeless.empty()) {
         ++out_.placeless;
-      else if (seen.insert(where).second)
+        if (seen.insert(where).second)
+          out_.without_element.push_back({where, "mmc-no-element"_rule, std::string(placeless)});
+      } else if (seen.insert(where).second) {
         note(where, "mmc-unmapped"_rule);
+      }
       return;
     }
     bool alike = node.items.size() > 1;

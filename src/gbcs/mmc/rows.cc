@@ -58,7 +58,14 @@ Step compile_step(std::string text) {
     step.kind = Step::Kind::each;
   } else if (text == "..") {
     step.kind = Step::Kind::parent;
+  } else if (text == "bits") {
+    step.kind = Step::Kind::bits;
+  } else if (text.starts_with('+')) {
+    step.kind = Step::Kind::behind;
+    step.at = number_in(text.substr(1));
   } else if (text.starts_with('@')) {
+    step.exact = text.ends_with('=');
+    if (step.exact) text.pop_back();
     step.kind = text.ends_with("+*")  ? Step::Kind::counted
                 : text.ends_with('*') ? Step::Kind::records
                                       : Step::Kind::slice;
@@ -67,6 +74,7 @@ Step compile_step(std::string text) {
     step.at = number_in(text.substr(1, dot == std::string::npos ? dot : dot - 1));
     if (dot != std::string::npos) step.size = number_in(text.substr(dot + 1));
     CHECK(step.kind == Step::Kind::slice || step.size > 0);
+    CHECK(!step.exact || step.kind == Step::Kind::records);
   } else {
     step.at = number_in(text);
     CHECK(step.at > 0);
@@ -113,6 +121,18 @@ std::vector<Segment> compile_path(std::string_view text) {
   return path;
 }
 
+// The last argument "1..5" or "-128..127".
+std::optional<MmcRow::Range> take_range(std::vector<std::string>& arguments) {
+  if (arguments.empty()) return std::nullopt;
+  const std::size_t dots = arguments.back().find("..");
+  if (dots == std::string::npos) return std::nullopt;
+  const MmcRow::Range range{std::stoll(arguments.back().substr(0, dots)),
+                            std::stoll(arguments.back().substr(dots + 2))};
+  CHECK(range.low <= range.high);
+  arguments.pop_back();
+  return range;
+}
+
 MmcRow compile(const ElementRow& row) {
   MmcRow compiled;
   if (row.from != "-") compiled.from = compile_address(row.from);
@@ -120,12 +140,19 @@ MmcRow compile(const ElementRow& row) {
   compiled.arguments = split(row.form, ':');
   compiled.form = compiled.arguments[0];
   compiled.arguments.erase(compiled.arguments.begin());
-  if (compiled.form.ends_with('!')) {
-    compiled.demanded = true;
+  compiled.range = take_range(compiled.arguments);
+  const char mark = compiled.form.back();
+  if (mark == '!' || mark == '?') {
+    compiled.demand = mark == '!' ? MmcRow::Demand::element : MmcRow::Demand::one_of;
     compiled.form.pop_back();
   }
   CHECK((row.from == "-") == (compiled.form == "always"));
-  CHECK(row.to != "-" || compiled.form == "none" || compiled.form == "result");
+  const bool nowhere = compiled.form == "none";
+  CHECK(row.to != "-" || nowhere || compiled.form == "result");
+  if (nowhere) {  // whose argument is the reason
+    CHECK(compiled.arguments.size() == 1);
+    (void)mmc_reason(compiled.arguments[0]);
+  }
   return compiled;
 }
 
@@ -156,6 +183,10 @@ class Finder {
       octets(node, step, steps, at);
     else if (step.kind == Step::Kind::counted)
       counted(node, step, steps, at);
+    else if (step.kind == Step::Kind::behind)
+      behind(node, step, steps, at);
+    else if (step.kind == Step::Kind::bits)
+      bits(node, steps, at);
     else if (node.kind == Node::Kind::list)
       items(node, step, steps, at);
     path_.pop_back();
@@ -212,10 +243,31 @@ class Finder {
     }
   }
 
+  void behind(const Node& node, const Step& step, const std::vector<Step>& steps, std::size_t at) {
+    const Bytes& all = node.content;
+    if (step.at >= all.size()) return;
+    const std::size_t begin = step.at + 1 + all[step.at];
+    if (begin > all.size()) return;
+    node.used = true;
+    part(node, begin, all.size() - begin, steps, at);
+  }
+
+  void bits(const Node& node, const std::vector<Step>& steps, std::size_t at) {
+    if (node.kind != Node::Kind::octets) return;
+    node.used = true;
+    for (std::size_t bit = 0; bit < node.content.size() * 8; ++bit) {
+      if ((node.content[bit / 8] >> (7 - bit % 8) & 1) == 0) continue;
+      entries_.push_back(bit);
+      walk(node, nullptr, steps, at + 1);
+      entries_.pop_back();
+    }
+  }
+
   void octets(const Node& node, const Step& step, const std::vector<Step>& steps, std::size_t at) {
     if (node.kind != Node::Kind::octets && node.kind != Node::Kind::text) return;
     const std::size_t total = node.content.size();
     if (step.at > total || step.at + step.size > total) return;
+    if (step.exact && (total - step.at) % step.size != 0) return;
     node.used = true;
     const std::size_t size = step.size == 0 ? total - step.at : step.size;
     const std::size_t count = step.kind == Step::Kind::slice ? 1 : (total - step.at) / step.size;
@@ -255,16 +307,29 @@ bool mmc_repeats(std::string_view name) {
   return names.contains(name);
 }
 
-std::optional<std::string_view> mmc_code(std::string_view table_name, std::string_view code) {
-  using Codes = std::map<std::pair<std::string_view, std::string_view>, std::string_view>;
+std::span<const MmcCode> mmc_codes(std::string_view table_name) {
+  using Codes = std::map<std::string_view, std::vector<MmcCode>>;
   static const Codes codes = [] {
     Codes made;
-    for (const CodeRow& row : kCodes) made.try_emplace({row.table, row.code}, row.text);
+    for (const CodeRow& row : kCodes) made[row.table].push_back({row.code, row.text});
     return made;
   }();
-  const auto found = codes.find({table_name, code});
-  if (found == codes.end()) return std::nullopt;
+  const auto found = codes.find(table_name);
+  if (found == codes.end()) return {};
   return found->second;
+}
+
+std::optional<std::string_view> mmc_code(std::string_view table_name, std::string_view code) {
+  const std::span<const MmcCode> codes = mmc_codes(table_name);
+  const auto found = std::ranges::find(codes, code, &MmcCode::code);
+  if (found == codes.end()) return std::nullopt;
+  return found->text;
+}
+
+std::string_view mmc_reason(std::string_view code) {
+  const std::optional<std::string_view> words = mmc_code("reason", code);
+  CHECK(words.has_value());
+  return *words;
 }
 
 void find_values(const Answer& answer, const Address& address,
@@ -305,15 +370,18 @@ void Builder::take(Builder&& other) {
   for (std::unique_ptr<Builder>& child : other.children_) children_.push_back(std::move(child));
 }
 
-bool Builder::has(const std::vector<Segment>& path, std::size_t length) const {
-  const Builder* at = this;
-  for (std::size_t i = 0; i < length; ++i) {
-    const auto found = std::ranges::find(at->children_, path[i].name,
-                                         [](const auto& child) { return child->name_; });
-    if (found == at->children_.end()) return false;
-    at = found->get();
+bool Builder::each_has(std::span<const Segment> path, std::span<const std::string> names) const {
+  const auto named = [](std::string_view name) {
+    return [name](const std::unique_ptr<Builder>& child) { return child->name_ == name; };
+  };
+  if (path.empty()) {
+    return std::ranges::any_of(names, [&](const std::string& name) {
+      return std::ranges::any_of(children_, named(name));
+    });
   }
-  return true;
+  return std::ranges::all_of(children_, [&](const std::unique_ptr<Builder>& child) {
+    return child->name_ != path.front().name || child->each_has(path.subspan(1), names);
+  });
 }
 
 xml::Element Builder::build() const {

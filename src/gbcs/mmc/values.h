@@ -14,10 +14,10 @@ struct Node {
   bool little = false;  // octets in the order of ZigBee
   int scale = 0;        // a decimal number: times 10^scale
   std::int64_t number = 0;
-  Bytes content;                   // octets, text
-  std::vector<Node> items;         // list
-  mutable bool used = false;       // a row wrote it
-  mutable bool placeless = false;  // a row says that MMC has no element for it
+  Bytes content;                       // octets, text
+  std::vector<Node> items;             // list
+  mutable bool used = false;           // a row wrote it
+  mutable std::string_view placeless;  // why MMC has no element for it, as a row says
 };
 
 // What happened to each item, for DebugInfo and MessageSuccess.
