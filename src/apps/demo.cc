@@ -8,9 +8,11 @@
 
 #include "apps/audit.h"
 #include "apps/console.h"
+#include "apps/expect.h"
 #include "apps/onboarding.h"
 #include "apps/service_user.h"
 #include "apps/street.h"
+#include "apps/tour.h"
 #include "base/fault.h"
 
 namespace wattseal::apps {
@@ -24,19 +26,6 @@ constexpr std::uint64_t kSupplierA = 0x9057530000010000, kSupplierB = 0x90575300
 constexpr Eui64 kFirstDevice = Eui64::from_number(0x0057530000000000);
 constexpr std::size_t kLookUpsMax = 1000, kReadsMax = 1000, kPremisesPerEvent = 50;
 constexpr std::chrono::milliseconds kPatience{15'000};
-
-// Every step must come out as foreseen; otherwise the demo ends and says which did not.
-void must(bool condition, const std::string& what) {
-  if (!condition) throw Fault("the demo expected: " + what);
-}
-template <typename T>
-T value_of(Result<T> result, const std::string& what) {
-  if (!result.ok()) throw Fault(what + ": " + explain(result.refusal()));
-  return std::move(result).value();
-}
-void must_succeed(const Status& status, const std::string& what) {
-  if (!status.ok()) throw Fault(what + ": " + explain(status.refusal()));
-}
 
 xml::Element leaf(std::string name, std::string text = {}) {
   return {std::string(duis::kNamespace), std::move(name), {}, std::move(text), {}};
@@ -76,6 +65,7 @@ class Demo {
     console_.step("Wrong signer", [this] { return wrong_signer(); });
     console_.step("New credentials", [this] { return new_credentials(); });
     console_.step("Critical command", [this] { return critical_command(); });
+    if (options_.tour) Tour(world_, *platform_, *street_, *supplier_, home(), console_).run();
     console_.step("Onboarding", [this] { return onboard(); });
     console_.step("Revocation", [this] { return revoke(); });
     console_.step("Refusals", [this] { return refusals(); });

@@ -14,6 +14,7 @@ struct DemoOptions {
   std::size_t premises = 1000;  // 1 to 100,000
   PlatformOptions platform;
   std::filesystem::path json;  // where the summary is written; empty: nowhere
+  bool tour = false;           // a day at the first premises, too: see tour.h
   bool stay = false;           // leave everything running until interrupted
   bool quiet = false;
   emulators::Misbehaviour misbehaviour = {};  // of all devices, once the tour is over; with stay

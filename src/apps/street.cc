@@ -207,6 +207,12 @@ bool Street::press_enable(Eui64 device) {
   return where.device->press_enable();
 }
 
+bool Street::activate_emergency(Eui64 device) {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  return where.device->activate_emergency();
+}
+
 void Street::consume(Eui64 device, std::uint64_t watt_hours_or_litres) {
   const Place& where = place(device);
   const std::lock_guard lock(where.mutex);

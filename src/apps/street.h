@@ -44,6 +44,7 @@ class Street {
   // What people do at their meters; see EmulatedDevice.
   Status enter_top_up(Eui64 device, std::string_view digits);
   bool press_enable(Eui64 device);
+  bool activate_emergency(Eui64 device);
 
   void connect(const std::string& gateway_url);  // opens the WAN server
   std::string wan_url() const;

@@ -109,6 +109,8 @@ class Gateway {
   struct State;
 
  private:
+  Result<std::optional<Decided>> decide_held(Quarantined held, Decision decision,
+                                             smki::PersonId person, TraceId trace);
   std::unique_ptr<State> state_;
 };
 

@@ -81,6 +81,23 @@ TEST(Anomalies, AreHeldNoticedAndDecided) {
   EXPECT_TRUE(api.get("/api/v1/anomalies")["anomalies"].empty());
 }
 
+TEST(Anomalies, AreDecidedWhileTheirNoticeIsOnItsWay) {
+  Network net;
+  gateway::Gateway& gateway = net.platform->gateway();
+  const Eui64 user = net.supplier->profile().id;
+  ASSERT_TRUE(gateway.lodge_anomaly_file(user, "threshold,none,*,*,60,0\n", 0, {}).ok());
+  constexpr std::size_t kMany = 40;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    ASSERT_EQ(net.supplier->post(net.read(*net.supplier)).value(), "I99");
+    const std::uint64_t number = gateway.quarantined(user, 0, 1).at(0).number;
+    const auto decided =
+        gateway.decide_quarantined(number, user, gateway::Gateway::Decision::remove, 0, {});
+    ASSERT_TRUE(decided.ok()) << decided.refusal().detail;
+  }
+  EXPECT_TRUE(gateway.quarantined(user, 0, 1).empty());
+  EXPECT_TRUE(Network::soon([&] { return net.supplier->answered() == kMany; }));
+}
+
 TEST(Anomalies, UnderDualControlTwoPeopleDecideTheSame) {
   Network net;
   gateway::Gateway& gateway = net.platform->gateway();

@@ -22,10 +22,11 @@ TEST(MainJob, RunsEndToEndOnTheEmbeddedStoreAndIsThereAfterARestart) {
   apps::DemoOptions options;
   options.premises = 3;
   options.quiet = true;
+  options.tour = true;
   options.platform.data = folder;
   options.platform.key_store = "file";
   const nlohmann::json summary = apps::run_demo(world, options);
-  EXPECT_EQ(summary["steps"].size(), 17u);
+  EXPECT_EQ(summary["steps"].size(), 21u);
   EXPECT_EQ(summary["gateway"]["timed_out"], 1) << "the one whose signer the meter does not know";
   const std::uint64_t certificates = summary["certificates"];
   EXPECT_EQ(certificates, 4u + 11u + 14u + 1u + 1u + 3u * 8u)

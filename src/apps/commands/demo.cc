@@ -92,6 +92,9 @@ void add_demo(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   command->add_option("--json", given->options.json, "Write the summary to this file, too");
+  command->add_flag("--tour", given->options.tour,
+                    "The longer tour: a tariff, a prepayment day, the supply disabled and armed, "
+                    "anomalies held");
   command->add_flag("--stay", given->options.stay,
                     "Leave everything running and print the addresses");
   command
@@ -103,7 +106,7 @@ void add_demo(CLI::App& app, Context& context) {
   command->add_flag("--logs", given->logs, "Show the services' logs on standard error");
   add_platform_options(*command, given->options.platform, true);
   command->footer(examples({"wattseal demo", "wattseal demo --meters 50 --json summary.json",
-                            "wattseal demo --meters 10 --stay",
+                            "wattseal demo --meters 10 --tour", "wattseal demo --meters 10 --stay",
                             "wattseal demo --meters 10 --stay --misbehave lossy,slow=5"}));
   command->callback([given, &context] {
     context.chosen = [given, &context] {

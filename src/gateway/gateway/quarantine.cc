@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kNextQuarantine = "next_quarantine";
 constexpr std::size_t kRowsPerStep = 1024;
 constexpr std::int64_t kForgetSeconds = 600;
+constexpr int kRacesMost = 8;
 
 Bytes number_key(std::uint64_t number) {
   Bytes key;
@@ -225,9 +226,20 @@ Result<Gateway::QuarantinedRequest> Gateway::quarantined(std::uint64_t number,
 Result<Gateway::Decided> Gateway::decide_quarantined(std::uint64_t number,
                                                      std::optional<Eui64> user, Decision decision,
                                                      smki::PersonId person, TraceId trace) {
-  TRY_ASSIGN(QuarantinedRequest found, quarantined(number, user));
-  Quarantined held = found.held;
-  const Bytes before = held.encode();
+  // Its notice may be recorded at this moment; then it is decided as it stands now.
+  for (int i = 0; i < kRacesMost; ++i) {
+    TRY_ASSIGN(const QuarantinedRequest found, quarantined(number, user));
+    TRY_ASSIGN(const std::optional<Decided> decided,
+               decide_held(found.held, decision, person, trace));
+    if (decided) return *decided;
+  }
+  return Refusal{"anomaly-unknown"_rule, "others decide at the same moment; ask again"};
+}
+
+// Absent when it has changed meanwhile.
+Result<std::optional<Gateway::Decided>> Gateway::decide_held(Quarantined held, Decision decision,
+                                                             smki::PersonId person, TraceId trace) {
+  const Bytes place = number_key(held.number), before = held.encode();
   const std::string word = decision == Decision::release ? "release" : "delete";
   const Result<smki::Party> party = state_->parties.party(held.request.originator);
   const bool two = party.ok() && party->dual_control;
@@ -237,22 +249,22 @@ Result<Gateway::Decided> Gateway::decide_quarantined(std::uint64_t number,
                                : "person " + std::to_string(person) + " decided first",
                    "X-Person"};
   storage::Batch batch;
-  batch.require_value(tables::quarantine, number_key(number), before,
-                      Refusal{"anomaly-unknown"_rule, "somebody else has just decided"});
+  batch.require_value(tables::quarantine, place, before,
+                      Refusal{"anomaly-unknown"_rule, "it has just changed"});
   const bool first = two && held.first_decision != word;
   FactWriter fact(FactKind::quarantine_decided, state_->world.now(), trace);
-  fact.number(FactField::quarantine, number)
+  fact.number(FactField::quarantine, held.number)
       .number(FactField::person, person)
       .text(FactField::decision, (first ? "first " : "") + word);
   batch.append(fact.bytes());
   if (first) {
     held.first_person = person;
     held.first_decision = word;
-    batch.put(tables::quarantine, number_key(number), held.encode());
-    TRY(state_->store.commit(std::move(batch)));
-    return Decided::waits_for_second;
+    batch.put(tables::quarantine, place, held.encode());
+    if (!state_->store.commit(std::move(batch)).ok()) return std::optional<Decided>();
+    return std::optional(Decided::waits_for_second);
   }
-  batch.erase(tables::quarantine, number_key(number));
+  batch.erase(tables::quarantine, place);
   const Bytes key = request_key(held.request, ServiceUrl::send_command);
   const std::optional<Bytes> row = state_->store.get(tables::deferred, key);
   if (!row) return Refusal{"anomaly-unknown"_rule, "it has gone on already"};
@@ -262,9 +274,8 @@ Result<Gateway::Decided> Gateway::decide_quarantined(std::uint64_t number,
     state_->refuse_deferred(key, *row,
                             {"anomaly-deleted"_rule, "by person " + std::to_string(person)}, batch);
   }
-  if (state_->store.get(tables::quarantine, number_key(number)))
-    return Refusal{"anomaly-unknown"_rule, "somebody else has just decided"};
-  return Decided::done;
+  if (state_->store.get(tables::quarantine, place)) return std::optional<Decided>();
+  return std::optional(Decided::done);
 }
 
 void Gateway::replay_anomaly(storage::Changes& rows, const FactView& fact) {
