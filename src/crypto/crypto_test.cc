@@ -1,3 +1,5 @@
+#include "crypto/openssl.h"
+
 #include "crypto/crypto.h"
 
 #include <gtest/gtest.h>
@@ -253,6 +255,55 @@ TEST(Points, OnlyUncompressedPointsOnTheCurveAreKeys) {
   EXPECT_EQ(parse_point(BytesView(good).first(64)).refusal().rule, "key-malformed"_rule);
   const Bytes infinity{0};
   EXPECT_EQ(parse_point(infinity).refusal().rule, "key-malformed"_rule);
+}
+
+// Every point that OpenSSL makes is one, and OpenSSL's verdict on changed ones is ours.
+TEST(Points, OurVerdictOnAPointIsThatOfOpenssl) {
+  const std::unique_ptr<EC_KEY, decltype(&EC_KEY_free)> judge(
+      EC_KEY_new_by_curve_name(NID_X9_62_prime256v1), EC_KEY_free);
+  const auto openssl_takes = [&](const PublicPoint& point) {
+    return EC_KEY_oct2key(judge.get(), point.data(), point.size(), nullptr) == 1;
+  };
+  const std::unique_ptr<KeyStore> store = memory_key_store();
+  for (int i = 0; i < 300; ++i) {
+    const PublicPoint good = generate_one(*store, "k" + std::to_string(i)).value()->public_point();
+    ASSERT_TRUE(parse_point(good).ok());
+    for (const std::size_t at : {1u, 8u, 9u, 20u, 32u, 33u, 50u, 64u}) {
+      PublicPoint changed = good;
+      changed[at] = static_cast<Octet>(changed[at] + 1 + i);
+      ASSERT_EQ(parse_point(changed).ok(), openssl_takes(changed));
+    }
+  }
+  // A coordinate is below p.
+  const Bytes p =
+      from_hex("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff").value();
+  for (const bool first : {true, false}) {
+    PublicPoint edge = generate_one(*store, first ? "x" : "y").value()->public_point();
+    std::ranges::copy(p, edge.begin() + (first ? 1 : 33));
+    EXPECT_FALSE(openssl_takes(edge));
+    EXPECT_FALSE(parse_point(edge).ok());
+  }
+  const auto of_zero = [&](bool odd) {  // x = 0 has two points
+    const std::unique_ptr<EC_POINT, decltype(&EC_POINT_free)> point(
+        EC_POINT_new(EC_KEY_get0_group(judge.get())), EC_POINT_free);
+    const std::unique_ptr<BIGNUM, decltype(&BN_free)> zero(BN_new(), BN_free);
+    PublicPoint octets{};
+    EXPECT_EQ(EC_POINT_set_compressed_coordinates(EC_KEY_get0_group(judge.get()), point.get(),
+                                                  zero.get(), odd, nullptr),
+              1);
+    EXPECT_EQ(
+        EC_POINT_point2oct(EC_KEY_get0_group(judge.get()), point.get(),
+                           POINT_CONVERSION_UNCOMPRESSED, octets.data(), octets.size(), nullptr),
+        octets.size());
+    return octets;
+  };
+  for (const bool odd : {false, true}) {
+    PublicPoint zero = of_zero(odd);
+    EXPECT_TRUE(parse_point(zero).ok());
+    std::ranges::copy(p, zero.begin() + 1);  // the same x modulo p, written as no coordinate may be
+    EXPECT_FALSE(openssl_takes(zero));
+    EXPECT_FALSE(parse_point(zero).ok());
+  }
 }
 
 }  // namespace

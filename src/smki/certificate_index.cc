@@ -60,12 +60,12 @@ void IndexAppender::add(std::uint64_t sequence, Bytes value) {
   row->second.push_back(static_cast<Octet>(within));
 }
 
-void IndexAppender::add(std::uint64_t sequence, std::string_view profile,
-                        const x509::Certificate& certificate, std::optional<RemotePartyRole> role) {
+void IndexAppender::add(std::uint64_t sequence, std::string_view profile, UtcTime not_before,
+                        UtcTime not_after, std::optional<RemotePartyRole> role) {
   add(sequence, value_of(Field::all));
   add(sequence, value_of(profile));
-  add(sequence, value_of(Field::starts, certificate.not_before));
-  add(sequence, value_of(Field::expires, certificate.not_after));
+  add(sequence, value_of(Field::starts, not_before));
+  add(sequence, value_of(Field::expires, not_after));
   if (role) add(sequence, value_of(*role));
 }
 

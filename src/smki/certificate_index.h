@@ -15,7 +15,7 @@ namespace wattseal::smki {
 class IndexAppender {
  public:
   explicit IndexAppender(const storage::Reader& reader) : reader_(reader) {}
-  void add(std::uint64_t sequence, std::string_view profile, const x509::Certificate& certificate,
+  void add(std::uint64_t sequence, std::string_view profile, UtcTime not_before, UtcTime not_after,
            std::optional<RemotePartyRole> role);
   void put(storage::Batch& batch) const;
 

@@ -10,7 +10,7 @@ namespace wattseal::smki {
 namespace {
 
 // While one round waits for the disk the next one computes.
-constexpr unsigned kLeadersMax = 2;
+constexpr unsigned kLeadersMax = 3;
 constexpr std::size_t kRoundMax = 256;
 
 }  // namespace

@@ -35,7 +35,6 @@ Bytes open_batch_key(BatchId id) {
 
 void put_answered(storage::Batch& batch, const OpenBatch& open, const Answered& answered) {
   const std::uint64_t milliseconds = static_cast<std::uint64_t>(answered.milliseconds);
-  batch.erase(tables::open_batches, open_batch_key(open.id));
   batch.put(tables::batches, part_key(open.id, kAnswered), encode_count(milliseconds));
   batch.append(FactWriter(FactKind::batch_completed, answered.now, answered.trace)
                    .number(FactField::batch, open.id)

@@ -24,7 +24,7 @@ struct OpenBatch {
 
 Bytes open_batch_key(BatchId id);
 
-// Every row of the batch has its answer.
+// Every row of the batch has its answer. Whoever has it in open_batches takes it out of there.
 struct Answered {
   std::uint32_t refused = 0, held = 0;
   UtcTime now;

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "smki/deciding.h"
+#include "smki/request_blocks.h"
 #include "smki/service_hours.h"
 
 namespace wattseal::smki {
@@ -102,10 +103,11 @@ Digests digests_of(const std::vector<Bytes>& requests) {
 namespace {
 
 void put_rows(storage::Batch& batch, const NewBatch& made) {
+  std::vector<RequestView> waiting;
   for (std::uint32_t row = 0; row < made.rows(); ++row) {
-    if (!made.refused.contains(row))
-      batch.put(tables::batch_requests, row_key(made.id, row), made.submission.requests[row]);
+    if (!made.refused.contains(row)) waiting.emplace_back(row, made.submission.requests[row]);
   }
+  put_requests(batch, made.id, waiting);
 }
 
 }  // namespace
@@ -256,13 +258,10 @@ std::vector<RowResult> RegistrationAuthority::results(BatchId batch, std::uint32
   const Decisions decisions = Decisions::read(*record);
   const std::uint32_t end = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(decisions.rows, std::uint64_t{from} + rows_max));
+  // Rows are decided in their order; those that were refused before stand in batch_rows.
+  const std::uint32_t waiting = first_waiting(*view, batch).value_or(end);
   for (std::uint32_t row = from; row < end; ++row)
-    results.push_back({row, RowState::authorised, {}, {}, {}});
-  view->scan(tables::batch_requests, row_key(batch, from), row_key(batch, end),
-             [&](BytesView key, BytesView) {
-               results[row_of(key) - from].state = RowState::waiting;
-               return true;
-             });
+    results.push_back({row, row < waiting ? RowState::authorised : RowState::waiting, {}, {}, {}});
   view->scan(tables::batch_rows, row_key(batch, from), row_key(batch, end),
              [&](BytesView key, BytesView value) {
                RowResult& result = results[row_of(key) - from];

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "smki/authority.h"
 #include "smki/deciding.h"
+#include "smki/request_blocks.h"
 #include "smki/service_hours.h"
 
 namespace wattseal::smki {
@@ -100,7 +101,7 @@ struct Waiting {
   Bytes record;  // of its decisions, as read
   Decisions decisions;
   Party subscriber;
-  std::vector<std::pair<std::uint32_t, Bytes>> rows;
+  WaitingRequests requests;
   std::vector<Decision> judged;
   std::vector<AuthorisedRow> authorised;
 };
@@ -124,25 +125,12 @@ void hold(storage::Batch& batch, Numbers& acts, BatchId id, const Asked& asked, 
   batch.put(tables::held_rows, key, work);
 }
 
-// Rows that wait, from `from` on. Fewer than `rows_max`: there are no more.
-std::vector<std::pair<std::uint32_t, Bytes>> waiting_rows(const storage::Reader& reader, BatchId id,
-                                                          std::uint32_t from,
-                                                          std::size_t rows_max) {
-  std::vector<std::pair<std::uint32_t, Bytes>> rows;
-  reader.scan(tables::batch_requests, row_key(id, from), row_key(id + 1, 0),
-              [&](BytesView key, BytesView request) {
-                rows.emplace_back(row_of(key), to_bytes(request));
-                return rows.size() < rows_max;
-              });
-  return rows;
-}
-
 Waiting read_waiting(const storage::Reader& reader, const Intake::Item& item,
                      std::size_t rows_max) {
   Waiting waiting;
   waiting.id = item.batch.id;
-  waiting.rows = waiting_rows(reader, item.batch.id, item.next_row, rows_max);
-  if (waiting.rows.empty()) return waiting;
+  waiting.requests = waiting_requests(reader, item.batch.id, rows_max);
+  if (waiting.requests.rows.empty()) return waiting;
   const std::optional<Bytes> record = reader.get(tables::batches, part_key(waiting.id, kDecisions));
   if (!record) throw Fault("a waiting request belongs to no batch");
   waiting.record = *record;
@@ -150,7 +138,7 @@ Waiting read_waiting(const storage::Reader& reader, const Intake::Item& item,
   std::optional<Party> subscriber = find_party(reader, waiting.decisions.subscriber);
   CHECK(subscriber.has_value());  // submit() asked for it and parties are never removed
   waiting.subscriber = std::move(*subscriber);
-  waiting.judged.resize(waiting.rows.size());
+  waiting.judged.resize(waiting.requests.rows.size());
   return waiting;
 }
 
@@ -158,7 +146,7 @@ void judge_all(Workers& workers, std::vector<Waiting>& all, const storage::Reade
                const KeyReusePolicy& key_reuse) {
   std::vector<std::pair<Waiting*, std::size_t>> rows;
   for (Waiting& waiting : all) {
-    for (std::size_t i = 0; i < waiting.rows.size(); ++i) rows.emplace_back(&waiting, i);
+    for (std::size_t i = 0; i < waiting.judged.size(); ++i) rows.emplace_back(&waiting, i);
   }
   const std::size_t grain = rows.size() < 256 ? 8 : 32;
   workers.parallel_for(rows.size(), grain, [&](std::size_t begin, std::size_t end) {
@@ -167,12 +155,12 @@ void judge_all(Workers& workers, std::vector<Waiting>& all, const storage::Reade
       const auto& [waiting, i] = rows[r];
       Decision& decision = waiting->judged[i];
       Result<Decision> result =
-          judge(waiting->rows[i].second, waiting->subscriber, reader, key_reuse);
+          judge(waiting->requests.rows[i].second, waiting->subscriber, reader, key_reuse);
       if (result.ok())
         decision = std::move(*result);
       else
         decision.refusal = result.refusal();
-      decision.row = waiting->rows[i].first;
+      decision.row = waiting->requests.rows[i].first;
       judged.push_back(&decision);
     }
     check_possession(judged);
@@ -191,6 +179,7 @@ struct Round {
 
 void settle_rows(Round& round, Waiting& waiting) {
   Decisions& decisions = waiting.decisions;
+  waiting.requests.decide(round.batch, waiting.id);
   for (std::size_t i = 0; i < waiting.judged.size(); ++i) {
     Decision& decision = waiting.judged[i];
     if (!decision.refusal && !round.keys.insert(decision.key).second &&
@@ -198,7 +187,6 @@ void settle_rows(Round& round, Waiting& waiting) {
       decision.refusal =
           Refusal{"csr-key-seen"_rule, "the public key is requested twice", "subjectPublicKeyInfo"};
     }
-    round.batch.erase(tables::batch_requests, row_key(waiting.id, decision.row));
     if (decision.refusal) {
       ++decisions.refused;
       refuse_row(round.batch, waiting.id, decision.row, *decision.refusal, round.now,
@@ -206,7 +194,7 @@ void settle_rows(Round& round, Waiting& waiting) {
       continue;
     }
     AuthorisedRow row{decision.row, std::string(decision.asked.profile->id),
-                      std::move(waiting.rows[i].second)};
+                      std::move(waiting.requests.rows[i].second)};
     if (needs_approval(waiting.subscriber, decision.asked))
       hold(round.batch, round.acts, waiting.id, decision.asked, std::move(row), decisions,
            round.now);
@@ -228,7 +216,7 @@ std::size_t RegistrationAuthority::decide(std::size_t rows_max) {
     if (turn->items.empty()) return 0;
     for (Intake::Item& item : turn->items) {
       Waiting waiting = read_waiting(store_, item, rows_max);
-      item.decided = waiting.rows.empty();
+      item.decided = waiting.requests.rows.empty();
       if (!item.decided) all.push_back(std::move(waiting));
     }
   } while (all.empty());
@@ -280,8 +268,9 @@ std::size_t RegistrationAuthority::note_answered() {
     const BatchStatus found = noted ? BatchStatus() : status(open.id).value();
     if (!noted && !found.settled()) continue;
     answered.push_back(open.id);
-    if (!noted)
-      put_answered(batch, open, {found.refused, found.held, now, milliseconds, world_.new_trace()});
+    if (noted) continue;
+    batch.erase(tables::open_batches, open_batch_key(open.id));
+    put_answered(batch, open, {found.refused, found.held, now, milliseconds, world_.new_trace()});
   }
   if (answered.empty()) return 0;
   if (!batch.empty() && !store_.commit(std::move(batch)).ok()) UNREACHABLE();  // no precondition

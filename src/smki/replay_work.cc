@@ -1,6 +1,7 @@
 #include "smki/replay_work.h"
 
 #include "base/fault.h"
+#include "smki/request_blocks.h"
 
 namespace wattseal::smki {
 namespace {
@@ -174,21 +175,42 @@ void ReplayWork::finish_requests(Changes& rows, const storage::Reader& source, B
   const bool whole = batch.rows.size() == 1;
   if (!whole && batch.digests.size() != kShortDigest * batch.rows.size())
     throw Fault("a batch_submitted fact lacks the digests of its requests");
-  for (std::uint32_t row = 0; row < batch.rows.size(); ++row) {
-    if (batch.rows[row].is != RowIs::waiting) continue;
-    const Bytes key = row_key(id, row);
+  std::vector<bool> left(batch.rows.size());  // those that wait and are in no proved block
+  for (std::size_t row = 0; row < left.size(); ++row)
+    left[row] = batch.rows[row].is == RowIs::waiting;
+  const auto proved = [&](std::uint32_t row, BytesView request) {
+    const crypto::Digest digest = crypto::sha256(request);
+    if (whole) return equal(crypto::sha256(digest), batch.digests);
+    return equal(BytesView(digest).first(kShortDigest),
+                 BytesView(batch.digests).subspan(kShortDigest * row, kShortDigest));
+  };
+  // How requests are put together into blocks follows from no fact; what is in them does.
+  source.scan(
+      tables::request_blocks, row_key(id, 0), row_key(id + 1, 0),
+      [&](BytesView key, BytesView block) {
+        std::vector<std::uint32_t> inside;
+        bool good = true;
+        const bool whole_block = read_block(block, [&](std::uint32_t row, BytesView request) {
+          good = good && row < left.size() && left[row] && proved(row, request);
+          if (!good) return;
+          inside.push_back(row);
+          left[row] = false;
+        });
+        good = good && whole_block && !inside.empty() && equal(key, row_key(id, inside.front()));
+        if (good)
+          rows.put(tables::request_blocks, key, block);
+        else
+          for (const std::uint32_t row : inside) left[row] = true;
+        return true;
+      });
+  for (std::uint32_t row = 0; row < left.size(); ++row) {
+    if (!left[row]) continue;
+    const Bytes key = row_key(id, row);  // of a store from before there were blocks
     const std::optional<Bytes> there = source.get(tables::batch_requests, key);
-    const BytesView expected =
-        whole ? BytesView(batch.digests)
-              : BytesView(batch.digests).subspan(kShortDigest * row, kShortDigest);
-    const crypto::Digest digest = crypto::sha256(there.value_or(Bytes()));
-    const bool proved = there && equal(whole ? BytesView(crypto::sha256(digest))
-                                             : BytesView(digest).first(kShortDigest),
-                                       expected);
-    if (proved)
+    if (there && proved(row, *there))
       rows.put(tables::batch_requests, key, *there);
     else
-      lost.push_back({tables::batch_requests, key});
+      lost.push_back({tables::request_blocks, key});
   }
 }
 

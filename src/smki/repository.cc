@@ -8,6 +8,7 @@
 #include "smki/intake.h"
 #include "smki/log.h"
 #include "smki/records.h"
+#include "x509/outline.h"
 
 namespace wattseal::smki {
 namespace {
@@ -161,8 +162,20 @@ struct Found {
   TraceId trace;
   std::uint64_t batch = 0;  // 0: a ceremony's
   std::string profile;
-  x509::Certificate certificate;
+  CertificateSerial serial;
+  x509::Certificate certificate;  // its outline
 };
+
+// Most facts are the steps of a certificate before its issue: known by their kind alone.
+bool is_step_before(BytesView fact) {
+  if (fact.size() < 3) return false;
+  switch (static_cast<FactKind>(get_be(fact.subspan(1, 2)))) {
+    case FactKind::batch_submitted:
+    case FactKind::row_authorised:
+    case FactKind::certificate_intended: return true;
+    default: return false;
+  }
+}
 
 // At most kCertificatesPerStep issue facts from journal sequence `from` on; `next` is where to look
 // afterwards. What is public goes into the log in the same order.
@@ -172,14 +185,17 @@ std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t fro
   next = from;
   reader.journal(from, [&](const storage::JournalEntry& entry) {
     next = entry.sequence + 1;
+    if (is_step_before(entry.fact)) return true;
     const Result<FactView> fact = FactView::read(entry.fact);
     if (fact.ok()) log.see(entry.sequence, *fact);
     if (fact.ok() && fact->kind() == FactKind::certificate_issued) {
+      const std::optional<CertificateSerial> serial = fact->serial();
       Result<x509::Certificate> certificate =
-          x509::parse_certificate(fact->find(FactField::certificate).value_or(BytesView{}));
-      if (!certificate.ok()) throw Fault("a journalled certificate does not parse");
+          x509::outline_of(fact->find(FactField::certificate).value_or(BytesView{}));
+      if (!serial || !certificate.ok()) throw Fault("a journalled certificate does not parse");
       found.push_back({entry.sequence, fact->trace(), fact->number(FactField::batch),
-                       std::string(fact->text(FactField::profile)), std::move(*certificate)});
+                       std::string(fact->text(FactField::profile)), *serial,
+                       std::move(*certificate)});
     }
     return log.added() < kCertificatesPerStep;
   });
@@ -215,13 +231,13 @@ bool matches(const storage::Reader& reader, const CertificateQuery& query,
 
 void index(storage::Batch& batch, IndexAppender& fields, const Found& found) {
   const Result<Identity> identity = read_identity(found.certificate);
-  fields.add(found.sequence, found.profile, found.certificate,
-             identity.ok() ? identity->subject.role : std::nullopt);
-  batch.put(tables::certificates, found.certificate.serial.octets(), encode_count(found.sequence));
+  fields.add(found.sequence, found.profile, found.certificate.not_before,
+             found.certificate.not_after, identity.ok() ? identity->subject.role : std::nullopt);
+  batch.put(tables::certificates, found.serial.octets(), encode_count(found.sequence));
   if (identity.ok())
     batch.put(tables::by_subject,
               subject_key(*identity, found.certificate.not_before, found.sequence),
-              found.certificate.serial.octets());
+              found.serial.octets());
 }
 
 // Journal sequences of the certificates that a query may want, behind its cursor.
@@ -293,7 +309,7 @@ void Repository::catch_up_index(std::uint64_t cursor) {
     if (!fact.ok() || fact->kind() != FactKind::certificate_issued) return true;
     const Entry one = read_entry(entry);
     const Result<Identity> identity = read_identity(one.certificate);
-    fields.add(one.sequence, one.profile, one.certificate,
+    fields.add(one.sequence, one.profile, one.certificate.not_before, one.certificate.not_after,
                identity.ok() ? identity->subject.role : std::nullopt);
     ++indexed;
     return true;
@@ -313,9 +329,11 @@ void Repository::note_published(storage::Batch& batch, std::uint64_t id,
   const std::optional<Bytes> record = store_.get(tables::batches, part_key(id, kDecisions));
   if (!record) throw Fault("a certificate belongs to no batch");
   const Decisions decisions = Decisions::read(*record);
-  if (decisions.rows == 1 && !store_.get(tables::batches, part_key(id, kAnswered)))
-    put_answered(batch, {id, decisions.subscriber, 1},
-                 {0, 0, world_.now(), world_.clock.now_milliseconds(), published.trace});
+  if (decisions.rows != 1 || store_.get(tables::batches, part_key(id, kAnswered))) return;
+  const Bytes open = open_batch_key(id);  // where it did not take the express lane
+  if (store_.get(tables::open_batches, open)) batch.erase(tables::open_batches, open);
+  put_answered(batch, {id, decisions.subscriber, 1},
+               {0, 0, world_.now(), world_.clock.now_milliseconds(), published.trace});
 }
 
 std::size_t Repository::publish() {
@@ -353,7 +371,7 @@ std::size_t Repository::publish_next() {
   IndexAppender fields(store_);
   for (const Found& one : found) {
     index(batch, fields, one);
-    append(serials, one.certificate.serial.octets());
+    append(serials, one.serial.octets());
     if (one.batch == 0) continue;
     Published& published = per_batch[one.batch];
     ++published.count;

@@ -1,6 +1,6 @@
 #include "storage/group_commit.h"
 
-#include <map>
+#include <unordered_map>
 
 #include "base/fault.h"
 #include "storage/flat.h"
@@ -16,17 +16,22 @@ class Overlay {
  public:
   void add(const Batch& batch) {
     for (const Batch::Change& change : batch.changes())
-      rows_[flat_key(change.table, change.key)] = &change.value;
+      rows_[{change.table, as_text(change.key)}] = &change.value;
   }
   const std::optional<Bytes>* find(std::uint8_t table, BytesView key) const {
     if (rows_.empty()) return nullptr;
-    const std::map<Bytes, const std::optional<Bytes>*>::const_iterator found =
-        rows_.find(flat_key(table, key));
+    const auto found = rows_.find({table, as_text(key)});
     return found == rows_.end() ? nullptr : found->second;
   }
 
  private:
-  std::map<Bytes, const std::optional<Bytes>*> rows_;
+  using Place = std::pair<std::uint8_t, std::string_view>;  // table and key
+  struct Hash {
+    std::size_t operator()(const Place& place) const {
+      return std::hash<std::string_view>()(place.second) + place.first;
+    }
+  };
+  std::unordered_map<Place, const std::optional<Bytes>*, Hash> rows_;
 };
 
 }  // namespace

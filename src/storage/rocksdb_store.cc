@@ -2,6 +2,7 @@
 // it; log files are recycled, which on this kind of disk saves a third of the fsync's time, and
 // therefore a torn tail of the log is cut off at opening.
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 
@@ -27,11 +28,24 @@ rocksdb::Options options_for_the_embedded_store() {
   // Most look-ups ask for what is not there: a key that was never certified, a number never used.
   options.memtable_whole_key_filtering = true;
   options.memtable_prefix_bloom_size_ratio = 0.02;
+  // Keys of one table often come in their order: each table remembers where its last one went.
+  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.block_cache = rocksdb::NewLRUCache(64u << 20);
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
+}
+
+// Of a batch as RocksDB keeps it, a little more than it takes.
+std::size_t octets_of(const WriteSet& set) {
+  constexpr std::size_t kOfARow = 16;
+  std::size_t octets = 1024;
+  for (const Batch::Change* const change : set.changes)
+    octets += kOfARow + change->key.size() + (change->value ? change->value->size() : 0);
+  for (const WriteSet::Entry& entry : set.entries)
+    octets += kOfARow + 9 + entry.chain.size() + entry.fact->size();
+  return octets;
 }
 
 // The open database. A database that failed to write once must not be written again (its log writer
@@ -112,24 +126,28 @@ class RocksdbStore final : public Flat<Store> {
 
  private:
   void write(const WriteSet& set) {
-    rocksdb::WriteBatch batch;
+    rocksdb::WriteBatch batch(octets_of(set));
     // In the order of their keys the memory table finds each place near the one before. Changes of
     // one key keep their order.
-    std::vector<std::pair<Bytes, const Batch::Change*>> changes;
-    changes.reserve(set.changes.size());
-    for (const Batch::Change* change : set.changes)
-      changes.emplace_back(flat_key(change->table, change->key), change);
-    std::ranges::stable_sort(changes, {}, &std::pair<Bytes, const Batch::Change*>::first);
-    for (const auto& [place, change] : changes)
-      must(change->value ? batch.Put(slice(place), slice(*change->value))
-                         : batch.Delete(slice(place)));
-    Bytes key, value;
+    std::vector<const Batch::Change*> changes = set.changes;
+    std::ranges::stable_sort(changes, [](const Batch::Change* a, const Batch::Change* b) {
+      return std::tie(a->table, a->key) < std::tie(b->table, b->key);
+    });
+    for (const Batch::Change* const change : changes) {
+      const rocksdb::Slice place[] = {slice({&change->table, 1}), slice(change->key)};
+      if (change->value) {
+        const rocksdb::Slice value = slice(*change->value);
+        must(batch.Put({place, 2}, {&value, 1}));
+      } else {
+        must(batch.Delete({place, 2}));
+      }
+    }
+    Bytes key;
     for (const WriteSet::Entry& entry : set.entries) {
       key.assign(1, kJournalTable.id());
       put_be(key, entry.sequence);
-      value = to_bytes(entry.chain);
-      append(value, *entry.fact);
-      must(batch.Put(slice(key), slice(value)));
+      const rocksdb::Slice place = slice(key), value[] = {slice(entry.chain), slice(*entry.fact)};
+      must(batch.Put({&place, 1}, {value, 2}));
     }
     must(
         batch.Put(slice(flat_key(kOwnTable.id(), as_bytes("head"))), slice(encode_head(set.head))));

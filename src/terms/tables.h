@@ -14,7 +14,10 @@ inline constexpr Table batches{
 inline constexpr Table batch_rows{
     3, "batch_rows"};  // batch id(8) row(4) -> refused with a rule, or issued with a serial
 inline constexpr Table batch_requests{
-    4, "batch_requests"};  // batch id(8) row(4) -> PKCS#10, until decided
+    4, "batch_requests"};  // batch id(8) row(4) -> PKCS#10, until decided; of stores from before
+                           // request_blocks
+inline constexpr Table request_blocks{
+    26, "request_blocks"};  // batch id(8) first row(4) -> rows that wait to be decided, PKCS#10
 inline constexpr Table submissions{
     5, "submissions"};  // subscriber(8) SHA-256 of the submission -> batch id
 // 6 was ca_work by batch; its order now is that of deciding

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "x509/oids.h"
+#include "x509/outline.h"
 
 namespace wattseal::x509 {
 namespace {
@@ -170,6 +171,36 @@ Result<Certificate> parse_certificate(BytesView der) {
   out.der = to_bytes(der);
   out.tbs = to_bytes(tbs.whole);
   TRY(read_tbs(out.tbs, out));
+  return out;
+}
+
+Result<Certificate> outline_of(BytesView der) {
+  Certificate out;
+  asn1::Reader reader(der);
+  TRY_ASSIGN(asn1::Reader outer, reader.enter(asn1::kSequence));
+  TRY_ASSIGN(asn1::Reader tbs, outer.enter(asn1::kSequence));
+  TRY(tbs.expect(asn1::context(0, true)));  // version
+  TRY(tbs.expect(asn1::kInteger));          // serial number
+  TRY(tbs.expect(asn1::kSequence));         // algorithm
+  TRY(tbs.expect(asn1::kSequence));         // issuer
+  TRY(read_validity(tbs, out));
+  TRY_ASSIGN(out.subject, read_name(tbs));
+  TRY(tbs.expect(asn1::kSequence));  // key
+  TRY_ASSIGN(asn1::Reader outer_extensions, tbs.enter(asn1::context(3, true)));
+  TRY_ASSIGN(asn1::Reader extensions, outer_extensions.enter(asn1::kSequence));
+  while (!extensions.empty()) {
+    TRY_ASSIGN(asn1::Reader extension, extensions.enter(asn1::kSequence));
+    TRY_ASSIGN(const BytesView id, extension.oid());
+    const bool usage = equal(id, kKeyUsage);
+    if (!usage && !equal(id, kSubjectAltName)) continue;
+    if (extension.peek_tag() == asn1::kBoolean) TRY(extension.boolean());
+    TRY_ASSIGN(const asn1::Tlv value, extension.expect(asn1::kOctetString));
+    if (usage) {
+      TRY_ASSIGN(out.usage, read_key_usage(value.content));
+    } else {
+      TRY_ASSIGN(out.hardware_module, read_hardware_module(value.content));
+    }
+  }
   return out;
 }
 

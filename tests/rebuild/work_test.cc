@@ -184,7 +184,7 @@ TEST(RebuildWork, IsTheSameAfterEveryCommitOfBatchesThatAreDecidedIssuedAndPubli
   run.settle();
   EXPECT_EQ(run.authority.status(batch)->published, 5u);
   EXPECT_EQ(run.authority.status(one)->published + run.authority.status(other)->published, 1u);
-  for (const char* table : {"batches", "batch_requests", "open_batches", "ca_queue", "intents",
+  for (const char* table : {"batches", "request_blocks", "open_batches", "ca_queue", "intents",
                             "issued_counts", "ceremonies", "serials"})
     EXPECT_TRUE(run.store.seen.contains(table)) << table;
   EXPECT_GT(run.store.looks, 20u);
@@ -290,7 +290,7 @@ TEST(RebuildWork, FindsDamagedChangedAndMissingRowsOfWorkUnderWay) {
         << table.name() << " " << how;
   };
   for (const storage::Table& table :
-       {tables::batch_requests, tables::ca_work, tables::batches, tables::open_batches}) {
+       {tables::request_blocks, tables::ca_work, tables::batches, tables::open_batches}) {
     Bytes key, value;
     run.store.scan(table, {}, {}, [&](BytesView first_key, BytesView first_value) {
       key = to_bytes(first_key);
