@@ -25,13 +25,12 @@ Result<std::string> schema_version(const xml::Element& root) {
   if (version == nullptr)
     return Refusal{"duis-schema-version"_rule, "the attribute is missing",
                    "/" + root.name + "/@schemaVersion"};
-  const bool form =
-      version->size() >= 3 && version->size() <= 5 && (*version)[0] >= '1' &&
-      (*version)[0] <= '5' && (*version)[1] == '.' &&
-      std::ranges::all_of(version->substr(2), [](char c) { return c >= '0' && c <= '9'; });
-  if (!form)
-    return Refusal{"duis-schema-version"_rule, "the version is not from 1.0 to 5.x",
+  if (!find_schema_version(*version)) {
+    std::string known;
+    for (const SchemaVersion& one : schema_versions()) known += " " + std::string(one.number);
+    return Refusal{"duis-schema-version"_rule, "the version is none of" + known,
                    "/" + root.name + "/@schemaVersion"};
+  }
   return *version;
 }
 

@@ -21,8 +21,8 @@ struct Attribute {
   friend bool operator==(const Attribute&, const Attribute&) = default;
 };
 
-// A plain value. `text` is the character data directly inside, joined; comments and processing
-// instructions are dropped.
+// A plain value. `text` is the character data directly inside, joined; comments, instructions and
+// all that stands inside a parsed ds:Signature are dropped: dsig.h reads that.
 struct Element {
   std::string ns;    // namespace URI, empty for none
   std::string name;  // local name
