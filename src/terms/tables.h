@@ -107,7 +107,14 @@ inline constexpr Table undelivered{
     64, "undelivered"};  // order(8) -> response whose user was away for the time that it is held
 inline constexpr Table alerts_seen{65,
                                    "alerts_seen"};  // device(8) target(8) counter(8) -> received
-inline constexpr Table meta{40, "meta"};            // small named values: next batch id, next order
+inline constexpr Table products{
+    77, "products"};  // model 00 firmware version -> Product record of the Certified Products List
+inline constexpr Table firmware_transfers{
+    78, "firmware_transfers"};  // device EUI -> Transfer record: an image on its way
+inline constexpr Table firmware_images{79, "firmware_images"};  // SHA-256(32) -> image on its way
+inline constexpr Table cos_registrations{
+    85, "cos_registrations"};  // meter point text -> supplier, since: the CoS party's own view
+inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
 // Trust: the public log of certificates and lists, signed checkpoints of the journal
 inline constexpr Table log_tiles{
     50, "log_tiles"};  // level(1) index(8) -> hashes of the tile, 32 octets each
