@@ -108,10 +108,10 @@ inline constexpr Table undelivered{
 inline constexpr Table alerts_seen{65,
                                    "alerts_seen"};  // device(8) target(8) counter(8) -> received
 inline constexpr Table products{
-    77, "products"};  // model 00 firmware version -> Product record of the Certified Products List
-inline constexpr Table firmware_transfers{
-    78, "firmware_transfers"};  // device EUI -> Transfer record: an image on its way
-inline constexpr Table firmware_images{79, "firmware_images"};  // SHA-256(32) -> image on its way
+    77, "products"};  // manufacturer 00 model 00 firmware version -> Product record
+inline constexpr Table firmware{78, "firmware"};  // 't' device(8) -> Transfer record; 'i' SHA-256
+                                                  // -> image on its way
+inline constexpr Table point_devices{79, "point_devices"};  // meter point 00 device(8) -> nothing
 inline constexpr Table cos_registrations{
     85, "cos_registrations"};  // meter point text -> supplier, since: the CoS party's own view
 inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
