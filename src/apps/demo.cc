@@ -310,6 +310,7 @@ class Demo {
       device(one.gpf, DeviceType::gpf, "");
     }
     must_succeed(platform_->registration().record(points, world_.new_trace()), "registration");
+    must_succeed(platform_->cos().record(points, world_.new_trace()), "the CoS party's view");
     must_succeed(platform_->inventory().apply(events, world_.new_trace()), "the inventory");
     return events.size();
   }

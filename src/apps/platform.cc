@@ -278,6 +278,38 @@ struct Platform::State {
     must_accept(wan_clients[url], url, request);
   }
 
+  void send_firmware(Eui64 device, const gateway::FirmwareBlock& block, TraceId trace) {
+    std::string url;
+    {
+      const std::lock_guard lock(url_mutex);
+      url = wan_url;
+    }
+    http::Request request;
+    request.method = "POST";
+    request.path = "/wan/v1/firmware/" + device.hex();
+    request.headers = {{"Content-Type", "application/octet-stream"},
+                       {"X-Image", to_hex(block.image)},
+                       {"X-Version", std::string(block.version)},
+                       {"X-Offset", std::to_string(block.offset)},
+                       {"X-Total", std::to_string(block.total)}};
+    request.body = std::string(as_text(block.octets));
+    request.trace = trace;
+    must_accept(wan_clients[url], url, request);
+  }
+
+  // The change of supplier party beside the gateway: its key is its own, the gateway holds no
+  // handle to it. And the way of firmware.
+  Status open_gateway_ways() {
+    TRY_ASSIGN(crypto::KeyHandle key, keys->find("dcc.cos.ds"));
+    cos = std::make_unique<gateway::CosParty>(world, *store, repository,
+                                              gateway::CosIdentity{DccParty::cos, std::move(key)});
+    gateway->set_change_of_supplier(
+        [this](const gateway::CosQuestion& question) { return cos->change(question); });
+    gateway->set_firmware_way([this](Eui64 device, const gateway::FirmwareBlock& block,
+                                     TraceId trace) { send_firmware(device, block, trace); });
+    return {};
+  }
+
   void send_to_user(const std::string& url, const std::string& document, TraceId trace) {
     http::Request request;
     request.method = "POST";
@@ -481,6 +513,7 @@ struct Platform::State {
   std::unique_ptr<smki::CertificationAuthority> ca;
   std::unique_ptr<smki::LogSigner> log_signer;
   std::unique_ptr<JournalSigner> journal_signer;
+  std::unique_ptr<gateway::CosParty> cos;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<gateway::GatewayService> gateway_service;
   std::mutex url_mutex;
@@ -624,6 +657,7 @@ Status Platform::start_gateway() {
   gateway::DccIdentity identity;
   identity.broker = DccParty::broker;
   TRY_ASSIGN(identity.broker_key_agreement, state.keys->find("dcc.broker.ka"));
+  TRY_ASSIGN(identity.broker_signing, state.keys->find("dcc.broker.ds"));
   TRY_ASSIGN(identity.xml_signing, state.keys->find("dcc.xml.ds"));
   TRY_ASSIGN(const smki::PublishedCertificate signer,
              state.repository.latest(DccParty::xml_signer, KeyUse::digital_signature,
@@ -638,6 +672,7 @@ Status Platform::start_gateway() {
       [&state](const std::string& url, const std::string& document, TraceId trace) {
         state.send_to_user(url, document, trace);
       });
+  TRY(state.open_gateway_ways());
   state.command_pump = std::make_unique<Pump>(
       "commands", [&state] { return state.gateway->send_commands(); },
       std::chrono::milliseconds(50));
@@ -700,6 +735,7 @@ smki::CertificationAuthority& Platform::certification_authority() { return *stat
 smki::Repository& Platform::repository() { return state_->repository; }
 smki::Documents& Platform::documents() { return state_->documents; }
 gateway::Registration& Platform::registration() { return state_->registration; }
+gateway::CosParty& Platform::cos() { return *state_->cos; }
 gateway::Inventory& Platform::inventory() { return state_->inventory; }
 gateway::Gateway& Platform::gateway() { return *state_->gateway; }
 Workers& Platform::workers() { return state_->workers; }

@@ -81,6 +81,7 @@ class Platform {
   smki::Repository& repository();
   smki::Documents& documents();
   gateway::Registration& registration();
+  gateway::CosParty& cos();
   gateway::Inventory& inventory();
   gateway::Gateway& gateway();
   Workers& workers();

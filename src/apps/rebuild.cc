@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "gateway/cos.h"
 #include "gateway/gateway.h"
 #include "gateway/inventory.h"
 #include "gateway/registration.h"
@@ -45,6 +46,9 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::meter_points,
                                        tables::devices,
                                        tables::hub_devices,
+                                       tables::point_devices,
+                                       tables::products,
+                                       tables::cos_registrations,
                                        tables::user_endpoints,
                                        tables::schedules,
                                        tables::schedule_due,
@@ -87,6 +91,7 @@ constexpr NotDerived kNotDerived[] = {
     {tables::deferred_due, kMessages},
     {tables::followers, kMessages},
     {tables::local_commands, kMessages},
+    {tables::firmware, kMessages},
     {tables::undelivered, kMessages},
     {tables::alerts_seen, "counters of the last alerts, to know one that comes again"},
     {tables::anomaly_counts, "counts of the last day, kept beside the requests they count"},
@@ -178,6 +183,8 @@ class Rebuilding {
     switch (fact.kind()) {
       case FactKind::device_status_changed: return gateway::Inventory::replay(rows_, fact);
       case FactKind::registration_recorded: return gateway::Registration::replay(rows_, fact);
+      case FactKind::product_listed: return gateway::Products::replay(rows_, fact);
+      case FactKind::cos_registration_recorded: return gateway::CosParty::replay(rows_, fact);
       case FactKind::schedule_created:
       case FactKind::schedule_run:
       case FactKind::schedule_deleted: return gateway::Gateway::replay_schedule(rows_, fact);

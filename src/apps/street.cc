@@ -1,5 +1,7 @@
 #include "apps/street.h"
 
+#include <charconv>
+
 #include "apps/platform.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -8,7 +10,19 @@ namespace wattseal::apps {
 namespace {
 
 constexpr std::uint64_t kFirstMpanCore = 200'000'000'000, kFirstMprnCore = 30'000'000;
-constexpr std::size_t kAtOnce = 256;
+constexpr std::size_t kAtOnce = 256, kImageOctetsMax = 10'240'000;
+constexpr std::string_view kFirmware = "/wan/v1/firmware/";
+
+std::string header_of(const http::Request& request, std::string_view name) {
+  const std::string* const value = request.header(name);
+  return value ? *value : std::string();
+}
+std::optional<std::uint64_t> number_of(const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
 
 }  // namespace
 
@@ -100,6 +114,8 @@ void Street::connect(const std::string& gateway_url) {
   http::Router router;
   router.on("POST", "/wan/v1/devices/*",
             [this](const http::Request& request) { return receive(request); });
+  router.on("POST", "/wan/v1/firmware/*",
+            [this](const http::Request& request) { return receive_firmware(request); });
   server_ = std::make_unique<http::Server>(world_, options, router);
 }
 
@@ -132,6 +148,43 @@ http::Response Street::receive(const http::Request& request) {
     for (Bytes& answer : answers) waiting_.push_back({std::move(answer), request.trace});
   }
   pump_->wake();
+  return {.status = 202};
+}
+
+// A hub collects the parts of an image in order; the device gets it when its hash is what was
+// promised. A part that is there already is taken again, one too early is not.
+http::Response Street::receive_firmware(const http::Request& request) {
+  const std::optional<Bytes> id = from_hex(std::string_view(request.path).substr(kFirmware.size()));
+  const auto found =
+      id && id->size() == 8 ? places_.find(Eui64::from_number(get_be(*id))) : places_.end();
+  if (found == places_.end()) return {.status = 404, .body = "No such device is on this street.\n"};
+  const std::optional<std::uint64_t> offset = number_of(header_of(request, "X-Offset")),
+                                     total = number_of(header_of(request, "X-Total"));
+  const std::optional<Bytes> version = from_hex(header_of(request, "X-Version"));
+  const std::string image = header_of(request, "X-Image");
+  if (!offset || !total || *total > kImageOctetsMax || !version || version->size() != 4)
+    return {.status = 400, .body = "A part has an offset, a total and a version of four octets.\n"};
+  Place& where = *found->second;
+  const std::lock_guard lock(where.mutex);
+  if (where.image_taken == image && *offset > 0) return {.status = 202};
+  if (where.image_promised != image) {
+    where.image_promised = image;
+    where.image.clear();
+  }
+  if (*offset > where.image.size() || *offset + request.body.size() > *total)
+    return {.status = 409, .body = "The part before it is missing.\n"};
+  if (*offset < where.image.size()) return {.status = 202};
+  append(where.image, as_bytes(request.body));
+  if (where.image.size() < *total) return {.status = 202};
+  const Bytes whole = std::exchange(where.image, {});
+  where.image_taken = image;
+  where.image_promised.clear();
+  if (to_hex(crypto::sha256(whole)) != image)
+    return {.status = 422, .body = "The image has another hash.\n"};
+  std::array<Octet, 4> octets{};
+  std::ranges::copy(*version, octets.begin());
+  const Status taken = where.device->take_firmware(whole, octets);
+  if (!taken.ok()) return {.status = 422, .body = explain(taken.refusal()) + "\n"};
   return {.status = 202};
 }
 

@@ -60,12 +60,15 @@ class Street {
     crypto::KeyHandle signing, agreement;
     std::unique_ptr<emulators::EmulatedDevice> device;
     mutable std::mutex mutex;
+    Bytes image;                              // firmware as far as it has come
+    std::string image_promised, image_taken;  // SHA-256 of it and of the last whole one, in hex
   };
   struct Answer {
     Bytes message;
     TraceId trace;
   };
   http::Response receive(const http::Request& request);
+  http::Response receive_firmware(const http::Request& request);
   bool bring_back();
   void tick();
   Place& place(Eui64 device) const;

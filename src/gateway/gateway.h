@@ -13,6 +13,8 @@
 #include "crypto/keys.h"
 #include "gateway/access.h"
 #include "gateway/anomalies.h"
+#include "gateway/cos.h"
+#include "gateway/products.h"
 #include "gateway/transform.h"
 #include "http/http.h"
 #include "storage/changes.h"
@@ -24,14 +26,25 @@ namespace wattseal::gateway {
 // The gateway's own identity and keys. Nobody else holds them.
 struct DccIdentity {
   Eui64 broker;  // access control broker
-  crypto::KeyHandle broker_key_agreement;
+  crypto::KeyHandle broker_key_agreement, broker_signing;
   crypto::KeyHandle xml_signing;  // DSP XML signing
   xml::IssuerSerial xml_signer;   // its certificate
 };
 
+// The change of supplier party, which may be another process. Refuses cos-*.
+using CosChange = std::function<Result<CosAnswer>(const CosQuestion&)>;
 // The WAN as the gateway sees it. Throws Fault when the message could not be handed over (it is
 // tried again).
 using WanSend = std::function<void(Eui64 device, BytesView message, TraceId trace)>;
+// A part of a firmware image for a device. Throws Fault when it could not be handed over. A part
+// may come again; its offset says which it is.
+struct FirmwareBlock {
+  BytesView image;  // SHA-256 of the whole
+  std::string_view version;
+  std::uint64_t offset = 0, total = 0;  // octets
+  BytesView octets;
+};
+using FirmwareSend = std::function<void(Eui64 device, const FirmwareBlock& block, TraceId trace)>;
 // Hands a signed document to a user's endpoint. Throws Fault when the user could not be reached or
 // did not answer 2xx.
 using UserSend =
@@ -49,6 +62,14 @@ class Gateway {
   // its rule and the offending element in X-Wattseal-Rule and X-Wattseal-Field; with "Accept:
   // application/json" it is explained in JSON (service.h) with the signed document inside.
   http::Response serve(ServiceUrl url, const http::Request& request);
+
+  // Who authorises changes of supplier (6.23); until it is set they are refused:
+  // gateway-service-not-offered. Before serve().
+  void set_change_of_supplier(CosChange change);
+  // The way of firmware; until it is set images wait. Before send_commands().
+  void set_firmware_way(FirmwareSend send);
+  // What is certified: pre-notification and firmware go by it.
+  Products& products();
 
   // How long a device may take to answer requests that are accepted from now on; limit
   // device_response_timeout_seconds until it is set.
@@ -72,7 +93,8 @@ class Gateway {
   // Puts some of them back; returns how many.
   std::size_t deliver_again(Eui64 user);
 
-  // Each does a bounded amount of work and returns whether there was any.
+  // Each does a bounded amount of work and returns whether there was any. Firmware goes behind the
+  // commands.
   bool send_commands();
   bool deliver_responses();
   bool expire_requests();

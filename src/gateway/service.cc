@@ -173,6 +173,31 @@ http::Response lodge(const GatewayService& service, const http::Request& request
                      {{"thresholds", file->thresholds.size()}, {"limits", file->limits.size()}});
 }
 
+// The list is the DCC's office's to lodge; everybody may read what is certified.
+Result<json> lodge_products(const GatewayService& service, const http::Request& request) {
+  TRY_ASSIGN(const Caller caller, caller_of(service, request));
+  if (caller.user)
+    return Refusal{"products-caller"_rule, caller.user->text() + " calls", "X-Subscriber"};
+  TRY_ASSIGN(const std::size_t count,
+             service.gateway.products().lodge(request.body, request.trace));
+  return json{{"listed", count}};
+}
+
+json products_json(const GatewayService& service) {
+  json rows = json::array();
+  for (const Product& one : service.gateway.products().all(kListedMax))
+    rows.push_back({{"manufacturer", one.manufacturer},
+                    {"model", one.model},
+                    {"firmware_version", one.firmware_version},
+                    {"type", text(one.type)},
+                    {"image_sha256", to_hex(one.image_digest)},
+                    {"gbcs_version", one.gbcs_version},
+                    {"technical_version", one.technical_version},
+                    {"status", one.status},
+                    {"signer_serial", one.signer.hex()}});
+  return {{"products", rows}};
+}
+
 }  // namespace
 
 json refusal_json(const Refusal& refusal, TraceId trace) {
@@ -237,6 +262,11 @@ void add_gateway_routes(http::Router& router, const GatewayService& service) {
   });
   router.on("POST", "/api/v1/anomaly-file",
             [&service](const http::Request& request) { return lodge(service, request); });
+  router.on("POST", "/api/v1/products", [&service](const http::Request& request) {
+    return answer(lodge_products(service, request), request.trace);
+  });
+  router.on("GET", "/api/v1/products",
+            [&service](const http::Request&) { return json_answer(200, products_json(service)); });
   router.on("GET", "/api/v1/undelivered", [&service](const http::Request& request) {
     return answer(undelivered(service, request, false), request.trace);
   });

@@ -8,8 +8,10 @@
 //   GET, POST /api/v1/anomaly-file            the caller's thresholds and limits, text/csv
 //   GET  /api/v1/undelivered                  responses that were not taken while they were held
 //   POST /api/v1/undelivered/deliver          some of them again
-//   GET  /api/v1/codes/{code}                 what a response code, alert or rule means
-// Rules: anomaly-*, gateway-json, gateway-code. Refusals are JSON: refusal_json. Threads: any.
+//   GET, POST /api/v1/products                certified products, text/csv to lodge; the DCC's
+//   alone GET  /api/v1/codes/{code}                 what a response code, alert or rule means
+// Rules: anomaly-*, products-*, gateway-json, gateway-code. Refusals are JSON: refusal_json.
+// Threads: any.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 

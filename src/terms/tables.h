@@ -107,7 +107,14 @@ inline constexpr Table undelivered{
     64, "undelivered"};  // order(8) -> response whose user was away for the time that it is held
 inline constexpr Table alerts_seen{65,
                                    "alerts_seen"};  // device(8) target(8) counter(8) -> received
-inline constexpr Table meta{40, "meta"};            // small named values: next batch id, next order
+inline constexpr Table products{
+    77, "products"};  // manufacturer 00 model 00 firmware version -> Product record
+inline constexpr Table firmware{78, "firmware"};  // 't' device(8) -> Transfer record; 'i' SHA-256
+                                                  // -> image on its way
+inline constexpr Table point_devices{79, "point_devices"};  // meter point 00 device(8) -> nothing
+inline constexpr Table cos_registrations{
+    85, "cos_registrations"};  // meter point text -> supplier, since: the CoS party's own view
+inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
 // Trust: the public log of certificates and lists, signed checkpoints of the journal
 inline constexpr Table log_tiles{
     50, "log_tiles"};  // level(1) index(8) -> hashes of the tile, 32 octets each

@@ -1,4 +1,4 @@
-// wattseal gateway: held requests, thresholds and what codes mean.
+// wattseal gateway: held requests, thresholds, certified products and what codes mean.
 #include <fmt/format.h>
 
 #include "apps/commands.h"
@@ -173,6 +173,56 @@ void add_anomalies(CLI::App& gateway, Context& context, const std::shared_ptr<Gi
       [&context, given] { context.chosen = [&context, given] { return lodge(context, *given); }; });
 }
 
+int list_products(const Context& context, const Given& given) {
+  const Result<http::Response> answer = send(given, "GET", "/api/v1/products", "", "");
+  if (!answer.ok()) return refuse(context, answer.refusal());
+  const json body = json::parse(answer->body);
+  if (context.json) {
+    print_json(body);
+    return kDone;
+  }
+  for (const json& one : body["products"])
+    fmt::print("{:<6} {} {} {} {} GBCS {}\n", one.value("type", ""), one.value("manufacturer", ""),
+               one.value("model", ""), one.value("firmware_version", ""), one.value("status", ""),
+               one.value("gbcs_version", ""));
+  return kDone;
+}
+
+int lodge_products(const Context& context, const Given& given) {
+  const Result<http::Response> answer =
+      send(given, "POST", "/api/v1/products", "text/csv", read_input(given.file));
+  if (!answer.ok()) return refuse(context, answer.refusal());
+  const json body = json::parse(answer->body);
+  if (context.json)
+    print_json(body);
+  else
+    fmt::print("{} products listed\n", body.value("listed", 0));
+  return kDone;
+}
+
+void add_products(CLI::App& gateway, Context& context, const std::shared_ptr<Given>& given) {
+  CLI::App* const products =
+      gateway.add_subcommand("products", "Certified products: models and their firmware images");
+  products->require_subcommand(1);
+  products->footer(examples({"wattseal gateway products list --json",
+                             "wattseal gateway products lodge products.csv --user "
+                             "90-57-53-00-00-00-00-00"}));
+  CLI::App* const list = products->add_subcommand("list", "What is listed");
+  add_caller(*list, *given);
+  list->footer(examples({"wattseal gateway products list --json"}));
+  list->callback([&context, given] {
+    context.chosen = [&context, given] { return list_products(context, *given); };
+  });
+  CLI::App* const file = products->add_subcommand("lodge", "Adds signed rows, as the DCC");
+  add_caller(*file, *given);
+  file->footer(
+      examples({"wattseal gateway products lodge products.csv --user 90-57-53-00-00-00-00-00"}));
+  file->add_option("file", given->file, "CSV, see docs/formats/products_file.md")->required();
+  file->callback([&context, given] {
+    context.chosen = [&context, given] { return lodge_products(context, *given); };
+  });
+}
+
 }  // namespace
 
 void add_gateway(CLI::App& app, Context& context) {
@@ -181,8 +231,9 @@ void add_gateway(CLI::App& app, Context& context) {
       app.add_subcommand("gateway", "The message gateway: held requests, what codes mean");
   gateway->require_subcommand(1);
   gateway->footer(examples({"wattseal gateway anomalies list --user 90-57-53-00-00-01-00-00",
-                            "wattseal gateway code E41"}));
+                            "wattseal gateway products list", "wattseal gateway code E41"}));
   add_anomalies(*gateway, context, given);
+  add_products(*gateway, context, given);
   CLI::App* const code = gateway->add_subcommand(
       "code", "What a response code, alert or rule means and what to do about it");
   code->add_option("code", given->code, "Such as E41, N29, 8F3E or gateway-replay")->required();

@@ -56,14 +56,22 @@ duis::ServiceResponse Gateway::State::answer_of(const gbcs::Message& message, By
   response.at = world.now();
   response.service_reference = record.service_reference;
   response.service_variant = record.service_variant;
-  if (schedule == 0) {
-    response.request_id = id;
-    response.gbcs_payload = to_bytes(octets);
-    return response;
-  }
   const auto leaf = [](std::string name, std::string text) {
     return xml::Element{std::string(duis::kNamespace), std::move(name), {}, std::move(text), {}};
   };
+  if (schedule == 0) {
+    response.request_id = id;
+    if (record.service_variant != kCustomerNumber) {
+      response.gbcs_payload = to_bytes(octets);
+      return response;
+    }
+    // The number stands on the meter; the user is told which.
+    xml::Element number = leaf("CINMessage", {});
+    number.children = {leaf("GBCSPayload", to_base64(octets)),
+                       leaf("CustomerIdentificationNumber", record.note)};
+    response.other = std::move(number);
+    return response;
+  }
   xml::Element scheduled = leaf("DSPScheduledMessage", {});
   scheduled.children = {leaf("GBCSPayload", to_base64(octets)),
                         leaf("DSPScheduleID", std::to_string(schedule))};
@@ -192,7 +200,13 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
   add_response(batch, id.originator,
                answer_of(message, octets, awaited.request_key, record, awaited.schedule),
                awaited.trace);
-  TRY(store.commit(std::move(batch)));
+  batch.add(effects_of(message, record, id, awaited.trace));
+  const Result<std::uint64_t> committed = store.commit(std::move(batch));
+  if (!committed.ok()) {
+    // The answer came twice at one moment, or a device moved in the inventory as it came.
+    if (store.get(tables::awaiting, key) != stored) return committed.refusal();
+    return on_answer(message, octets, trace);
+  }
   ++tally.answered;
   log::info("device_answered", {{"trace", awaited.trace.text()}, {"request", id.text()}});
   release_followers(awaited.request_key);

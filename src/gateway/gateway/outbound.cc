@@ -65,6 +65,9 @@ Gateway::Gateway(const World& world, storage::Store& store,
 
 Gateway::~Gateway() = default;
 
+void Gateway::set_change_of_supplier(CosChange change) { state_->cos_change = std::move(change); }
+void Gateway::set_firmware_way(FirmwareSend send) { state_->firmware_send = std::move(send); }
+Products& Gateway::products() { return state_->products; }
 void Gateway::set_device_response_timeout(std::chrono::seconds timeout) {
   state_->response_timeout_seconds = timeout.count();
 }
@@ -143,9 +146,10 @@ bool Gateway::send_commands() {
                     .bytes());
     ++count;
   }
-  if (count + late == 0) return false;
+  if (count + late == 0) return state_->advance_firmware();
   if (!state_->store.commit(std::move(sent)).ok()) UNREACHABLE();  // it has no precondition
   state_->tally.sent += count;
+  state_->advance_firmware();
   return true;
 }
 
