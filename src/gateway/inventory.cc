@@ -104,8 +104,15 @@ std::vector<Device> Inventory::on_hub(Eui64 hub) const {
 }
 
 Status Inventory::apply(const std::vector<InventoryEvent>& events, TraceId trace) {
-  const UtcTime now = world_.now();
   storage::Batch batch;
+  TRY(add(batch, events, trace));
+  TRY(store_.commit(std::move(batch)));
+  return {};
+}
+
+Status Inventory::add(storage::Batch& batch, const std::vector<InventoryEvent>& events,
+                      TraceId trace) const {
+  const UtcTime now = world_.now();
   std::map<Eui64, Device> changed;  // a device may move several times in one call
   for (const InventoryEvent& event : events) {
     const std::array<Octet, 8> key = event.device.octets();
@@ -143,7 +150,6 @@ Status Inventory::apply(const std::vector<InventoryEvent>& events, TraceId trace
     batch.put(tables::devices, id.octets(), to_record(device));
     batch.put(tables::hub_devices, hub_key(device.hub, id), {});
   }
-  TRY(store_.commit(std::move(batch)));
   return {};
 }
 

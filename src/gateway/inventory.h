@@ -40,6 +40,9 @@ class Inventory {
   std::vector<Device> on_hub(Eui64 hub) const;
   // Refuses inventory-transition, inventory-unknown-device, inventory-known-device.
   Status apply(const std::vector<InventoryEvent>& events, TraceId trace);
+  // The same as a part of a batch that the caller commits: it fails as a whole when one of the
+  // devices moved in the meantime.
+  Status add(storage::Batch& batch, const std::vector<InventoryEvent>& events, TraceId trace) const;
   std::uint64_t count(DeviceStatus status) const;
   // What a device-status-changed fact did to the tables. Throws Fault when it could not happen.
   static void replay(storage::Changes& rows, const FactView& fact);

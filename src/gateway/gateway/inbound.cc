@@ -177,6 +177,7 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
                                " of " + message.originator.text()};
   if (!stored) return disbelieve(octets, unexpected, trace);
   const Awaited awaited = Awaited::decode(*stored);
+  if (awaited.request_key.empty()) return on_own_answer(message, octets, key, *stored, trace);
   const duis::RequestId id = request_id_of(awaited.request_key);
   const RequestRecord record =
       RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());
@@ -192,7 +193,12 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
   add_response(batch, id.originator,
                answer_of(message, octets, awaited.request_key, record, awaited.schedule),
                awaited.trace);
-  TRY(store.commit(std::move(batch)));
+  if (own) own->seen(batch, message, awaited.trace);
+  const Result<std::uint64_t> committed = store.commit(std::move(batch));
+  if (!committed.ok()) {  // the deadline was first, or another answer about the same cells is in
+    if (store.get(tables::awaiting, key)) return on_answer(message, octets, trace);
+    return committed.refusal();
+  }
   ++tally.answered;
   log::info("device_answered", {{"trace", awaited.trace.text()}, {"request", id.text()}});
   release_followers(awaited.request_key);
@@ -202,6 +208,7 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
 void Gateway::State::expire(BytesView key, const Bytes& value) {
   const UtcTime now = world.now();
   const Awaited awaited = Awaited::decode(value);
+  if (awaited.request_key.empty()) return expire_own(key, value);
   const duis::RequestId id = request_id_of(awaited.request_key);
   const RequestRecord record =
       RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());

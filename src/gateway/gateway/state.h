@@ -28,7 +28,7 @@ struct RequestRecord {
 
 // A command that waits for its answer.
 struct Awaited {
-  Bytes request_key;  // of tables::requests
+  Bytes request_key;  // of tables::requests; empty: the command is the DCC's own
   UtcTime deadline;
   TraceId trace;
   std::string late_code;       // response code when the deadline passes
@@ -226,6 +226,12 @@ struct Gateway::State {
   void add_schedule_end(storage::Batch& batch, const Schedule& schedule, TraceId trace) const;
   bool run_schedules();
   bool run_schedule(const Schedule& schedule, const Bytes& row);
+
+  // own.cc
+  Status on_own_answer(const gbcs::Message& message, BytesView octets, BytesView key,
+                       const Bytes& stored, TraceId trace);
+  void expire_own(BytesView key, const Bytes& value);
+  OwnCommands* own = nullptr;
 
   // local.cc
   Result<duis::ServiceResponse> return_local_response(const duis::ServiceRequest& request,
