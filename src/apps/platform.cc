@@ -19,6 +19,7 @@
 #include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
+#include "smki/pma.h"
 
 namespace wattseal::apps {
 namespace {
@@ -73,16 +74,25 @@ constexpr DccRole kDccRoles[] = {
     {DccParty::enrolment, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.cmp.ds"},
 };
 
-// Where no book of the PMA's decisions is connected.
-class NoDecisions final : public recovery::PmaDecisions {
+// The decisions of the PMA as recovery asks for them.
+class PmaBook final : public recovery::PmaDecisions {
  public:
-  Result<recovery::PmaDecision> approved(recovery::DecisionId id, std::string_view,
+  explicit PmaBook(const storage::Reader& reader) : reader_(reader) {}
+  Result<recovery::PmaDecision> approved(recovery::DecisionId id, std::string_view kind,
                                          std::string_view subject) const override {
-    return Refusal{"recovery-decision"_rule,
-                   "decision " + std::to_string(id) + " on " + std::string(subject) +
-                       " is not in the book of decisions",
-                   "decision"};
+    TRY_ASSIGN(const smki::Resolution made, smki::approved_decision(reader_, id, kind, subject));
+    recovery::PmaDecision decision{id, {}, made.tally, made.decided_at.value_or(made.moved_at)};
+    for (const smki::Factor& factor : made.factors)
+      decision.factors += (decision.factors.empty() ? "" : ", ") + factor.name + " " +
+                          std::to_string(factor.weight) + " x " + std::to_string(factor.score);
+    for (const smki::SeatVote& vote : made.votes)
+      decision.votes +=
+          (decision.votes.empty() ? "" : ", ") + vote.seat + " " + std::string(text(vote.choice));
+    return decision;
   }
+
+ private:
+  const storage::Reader& reader_;
 };
 
 http::Response health(const char* state) {
@@ -449,7 +459,7 @@ struct Platform::State {
   Status start_recovery(http::Router& router) {
     TRY_ASSIGN(recovery,
                recovery::Recovery::open({world, *store, *keys, office, repository, inventory,
-                                         options.decisions ? *options.decisions : no_decisions,
+                                         options.decisions ? *options.decisions : pma_book,
                                          DccParty::recovery, DccParty::broker},
                                         options.recovery_pace));
     recovery->connect(*gateway);
@@ -541,7 +551,7 @@ struct Platform::State {
   std::unique_ptr<JournalSigner> journal_signer;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<gateway::GatewayService> gateway_service;
-  NoDecisions no_decisions;
+  PmaBook pma_book{*store};
   std::unique_ptr<recovery::Recovery> recovery;
   std::unique_ptr<recovery::RecoveryService> recovery_service;
   std::mutex url_mutex;

@@ -34,7 +34,7 @@ struct PlatformOptions {
   std::filesystem::path checkpoint = {};  // the journal's newest checkpoint is written there, too
   std::filesystem::path backups = {};  // start_smki() backs up there, limit backup_interval_hours
   recovery::Pace recovery_pace = {};
-  const recovery::PmaDecisions* decisions = nullptr;  // null: no decision is known
+  const recovery::PmaDecisions* decisions = nullptr;  // null: the PMA's own, of the store
   std::optional<http::Tls> tls = {};  // of all servers; without: plain HTTP on loopback
   // No key is opened: start_repository() is all that can be started, whatever became of the keys.
   bool repository_only = false;
