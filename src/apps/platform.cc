@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "gateway/service.h"
+#include "recovery/service.h"
 #include "smki/access_log.h"
 #include "smki/cmp.h"
 #include "smki/demand_service.h"
@@ -18,6 +19,7 @@
 #include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
+#include "smki/pma.h"
 
 namespace wattseal::apps {
 namespace {
@@ -70,6 +72,27 @@ constexpr DccRole kDccRoles[] = {
     {DccParty::xml_signer, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.user-xml.ds"},
     {DccParty::xml_signer, RemotePartyRole::dsp_xml_sign, KeyUse::digital_signature, "dcc.xml.ds"},
     {DccParty::enrolment, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.cmp.ds"},
+};
+
+// The decisions of the PMA as recovery asks for them.
+class PmaBook final : public recovery::PmaDecisions {
+ public:
+  explicit PmaBook(const storage::Reader& reader) : reader_(reader) {}
+  Result<recovery::PmaDecision> approved(recovery::DecisionId id, std::string_view kind,
+                                         std::string_view subject) const override {
+    TRY_ASSIGN(const smki::Resolution made, smki::approved_decision(reader_, id, kind, subject));
+    recovery::PmaDecision decision{id, {}, made.tally, made.decided_at.value_or(made.moved_at)};
+    for (const smki::Factor& factor : made.factors)
+      decision.factors += (decision.factors.empty() ? "" : ", ") + factor.name + " " +
+                          std::to_string(factor.weight) + " x " + std::to_string(factor.score);
+    for (const smki::SeatVote& vote : made.votes)
+      decision.votes +=
+          (decision.votes.empty() ? "" : ", ") + vote.seat + " " + std::string(text(vote.choice));
+    return decision;
+  }
+
+ private:
+  const storage::Reader& reader_;
 };
 
 http::Response health(const char* state) {
@@ -464,6 +487,50 @@ struct Platform::State {
     return obtain(DccParty::party, organisation_request(wanted.id, wanted.role, wanted.use, *key));
   }
 
+  // Before the first message from a device: what it answers may be for a recovery.
+  Status start_recovery(http::Router& router) {
+    TRY_ASSIGN(recovery,
+               recovery::Recovery::open({world, *store, *keys, office, repository, inventory,
+                                         options.decisions ? *options.decisions : pma_book,
+                                         DccParty::recovery, DccParty::broker},
+                                        options.recovery_pace));
+    recovery->connect(*gateway);
+    recovery_service = std::make_unique<recovery::RecoveryService>(recovery::RecoveryService{
+        world, *recovery, office, repository, [this] { recovery_pump->wake(); }});
+    recovery_pump = std::make_unique<Pump>(
+        "recovery",
+        [this] {
+          const bool any = recovery->work();
+          if (any) command_pump->wake();
+          return any;
+        },
+        std::chrono::milliseconds(50));
+    recovery::add_recovery_routes(router, *recovery_service);
+    return {};
+  }
+
+  // The key of the role's latest certificate: the first one, or a later of the labels after it.
+  Result<crypto::KeyHandle> dcc_key(const DccRole& of) {
+    TRY_ASSIGN(const smki::PublishedCertificate latest, repository.latest(of.id, of.use, of.role));
+    TRY_ASSIGN(const x509::Certificate certificate, x509::parse_certificate(latest.der));
+    for (const std::string& label : keys->labels()) {
+      if (!label.starts_with(of.key_label)) continue;
+      TRY_ASSIGN(crypto::KeyHandle key, keys->find(label));
+      if (key->public_point() == certificate.key) return key;
+    }
+    return keys->find(of.key_label);
+  }
+
+  Result<smki::PublishedCertificate> renew(const DccRole& of) {
+    std::string label;
+    for (int generation = 2; label.empty(); ++generation) {
+      std::string next = std::string(of.key_label) + "." + std::to_string(generation);
+      if (!keys->find(next).ok()) label = std::move(next);
+    }
+    TRY_ASSIGN(const crypto::KeyHandle key, crypto::generate_one(*keys, label));
+    return obtain(DccParty::party, organisation_request(of.id, of.role, of.use, *key));
+  }
+
   void stop() {
     if (stopping.exchange(true)) return;
     announce();
@@ -472,8 +539,9 @@ struct Platform::State {
       if (*server) (*server)->stop();
     }
     for (std::unique_ptr<Pump>* pump :
-         {&access_pump, &alarm_pump, &backup_pump, &command_pump, &response_pump, &expiry_pump,
-          &request_pump, &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
+         {&access_pump, &alarm_pump, &backup_pump, &recovery_pump, &command_pump, &response_pump,
+          &expiry_pump, &request_pump, &decide_pump, &issue_pump, &publish_pump,
+          &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
     }
     flush_access();
@@ -516,6 +584,9 @@ struct Platform::State {
   std::unique_ptr<gateway::CosParty> cos;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<gateway::GatewayService> gateway_service;
+  PmaBook pma_book{*store};
+  std::unique_ptr<recovery::Recovery> recovery;
+  std::unique_ptr<recovery::RecoveryService> recovery_service;
   std::mutex url_mutex;
   std::string wan_url;
   std::map<std::string, std::unique_ptr<http::Client>> wan_clients;   // command pump only
@@ -530,7 +601,7 @@ struct Platform::State {
   std::int64_t checkpoint_at = 0;  // publish pump only
   std::set<std::string> alarms;    // alarm pump only
   std::unique_ptr<Pump> access_pump, alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
-      command_pump, response_pump, expiry_pump, request_pump, checkpoint_pump;
+      command_pump, response_pump, expiry_pump, request_pump, checkpoint_pump, recovery_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
 
@@ -656,7 +727,7 @@ Status Platform::start_gateway() {
   state.cmp_service.signer = &state.cmp_signer;
   gateway::DccIdentity identity;
   identity.broker = DccParty::broker;
-  TRY_ASSIGN(identity.broker_key_agreement, state.keys->find("dcc.broker.ka"));
+  TRY_ASSIGN(identity.broker_key_agreement, state.dcc_key(kDccRoles[0]));
   TRY_ASSIGN(identity.broker_signing, state.keys->find("dcc.broker.ds"));
   TRY_ASSIGN(identity.xml_signing, state.keys->find("dcc.xml.ds"));
   TRY_ASSIGN(const smki::PublishedCertificate signer,
@@ -700,6 +771,7 @@ Status Platform::start_gateway() {
                                 state.response_pump->wake();
                               }});
   gateway::add_gateway_routes(router, *state.gateway_service);
+  TRY(state.start_recovery(router));
   router.on("POST", "/wan/v1/messages", [&state](const http::Request& request) {
     const Status status = state.gateway->on_device_message(as_bytes(request.body), request.trace);
     state.response_pump->wake();
@@ -738,10 +810,19 @@ gateway::Registration& Platform::registration() { return state_->registration; }
 gateway::CosParty& Platform::cos() { return *state_->cos; }
 gateway::Inventory& Platform::inventory() { return state_->inventory; }
 gateway::Gateway& Platform::gateway() { return *state_->gateway; }
+recovery::Recovery& Platform::recovery() { return *state_->recovery; }
+crypto::KeyStore& Platform::keys() { return *state_->keys; }
 Workers& Platform::workers() { return state_->workers; }
 Result<smki::PublishedCertificate> Platform::dcc_certificate(Eui64 identity, KeyUse use,
                                                              RemotePartyRole role) const {
   return state_->repository.latest(identity, use, role);
+}
+Result<smki::PublishedCertificate> Platform::renew_dcc_certificate(Eui64 identity, KeyUse use,
+                                                                   RemotePartyRole role) {
+  for (const DccRole& one : kDccRoles) {
+    if (one.id == identity && one.use == use && one.role == role) return state_->renew(one);
+  }
+  return Refusal{"repository-not-found"_rule, "the DCC has no such role"};
 }
 Result<smki::PublishedCertificate> Platform::obtain(Eui64 subscriber, BytesView request) {
   return state_->obtain(subscriber, request);

@@ -6,6 +6,7 @@
 #include "gateway/gateway.h"
 #include "gateway/inventory.h"
 #include "gateway/registration.h"
+#include "recovery/cases.h"
 #include "smki/log.h"
 #include "smki/replay.h"
 #include "smki/repository.h"
@@ -70,7 +71,12 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::pma_meetings,
                                        tables::pma_resolutions,
                                        tables::assurance,
-                                       tables::document_set};
+                                       tables::document_set,
+                                       tables::recovery_cases,
+                                       tables::recovery_devices,
+                                       tables::recovery_due,
+                                       tables::recovery_notes,
+                                       tables::device_credentials};
 
 // Contents of work under way are under digests of the facts: a row that is not what its digest says
 // differs, and cannot be made again without the source.
@@ -192,6 +198,12 @@ class Rebuilding {
       case FactKind::request_quarantined:
       case FactKind::quarantine_noticed:
       case FactKind::quarantine_decided: return gateway::Gateway::replay_anomaly(rows_, fact);
+      case FactKind::recovery_stepped:
+      case FactKind::recovery_ordered:
+      case FactKind::recovery_devices_enlisted:
+      case FactKind::recovery_device_moved:
+      case FactKind::recovery_noted:
+      case FactKind::device_credentials_known: return recovery::replay(rows_, fact);
       case FactKind::endpoint_registered: return gateway::Gateway::replay_endpoint(rows_, fact);
       default: return smki_.see(rows_, fact);
     }

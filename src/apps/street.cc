@@ -79,18 +79,25 @@ std::vector<Bytes> Street::make_requests() {
 Status Street::install(const std::vector<Bytes>& anchors,
                        const std::map<emulators::Cell, Bytes>& meter_cells,
                        const std::map<emulators::Cell, Bytes>& hub_cells) {
-  std::vector<std::pair<Eui64, Place*>> order;
-  for (const auto& [id, where] : places_) order.emplace_back(id, where.get());
+  return install(premises_, anchors, meter_cells, hub_cells);
+}
+
+Status Street::install(std::span<const Premises> some, const std::vector<Bytes>& anchors,
+                       const std::map<emulators::Cell, Bytes>& meter_cells,
+                       const std::map<emulators::Cell, Bytes>& hub_cells) {
   TRY_ASSIGN(const emulators::Anchors meters,
              emulators::check_anchors(anchors, meter_cells, world_.now()));
   TRY_ASSIGN(const emulators::Anchors hubs,
              emulators::check_anchors(anchors, hub_cells, world_.now()));
-  for (const auto& [id, where] : order) {
-    where->device =
-        emulators::EmulatedDevice::make(world_,
-                                        {id, where->type, where->signing, where->agreement,
-                                         where->type == DeviceType::chf ? hubs : meters},
-                                        misbehaviour_);
+  for (const Premises& one : some) {
+    for (const Eui64 id : {one.esme, one.gsme, one.chf, one.gpf}) {
+      Place& where = place(id);
+      where.device =
+          emulators::EmulatedDevice::make(world_,
+                                          {id, where.type, where.signing, where.agreement,
+                                           where.type == DeviceType::chf ? hubs : meters},
+                                          misbehaviour_);
+    }
   }
   return {};
 }
@@ -134,6 +141,7 @@ http::Response Street::receive(const http::Request& request) {
   const auto found =
       id && id->size() == 8 ? places_.find(Eui64::from_number(get_be(*id))) : places_.end();
   if (found == places_.end()) return {.status = 404, .body = "No such device is on this street.\n"};
+  if (away_ && away_(found->first)) return {.status = 202};
   std::vector<Bytes> answers;
   {
     const std::lock_guard lock(found->second->mutex);
@@ -246,6 +254,12 @@ std::vector<emulators::SecurityLogEntry> Street::security_log(Eui64 device) cons
   const Place& where = place(device);
   const std::lock_guard lock(where.mutex);
   return where.device->security_log();
+}
+
+std::vector<emulators::EmulatedDevice::HeldCredential> Street::credentials(Eui64 device) const {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  return where.device->credentials();
 }
 
 Status Street::enter_top_up(Eui64 device, std::string_view digits) {

@@ -38,6 +38,13 @@ class Street {
   Status install(const std::vector<Bytes>& anchors,
                  const std::map<emulators::Cell, Bytes>& meter_cells,
                  const std::map<emulators::Cell, Bytes>& hub_cells);
+  // The same for some of the premises.
+  Status install(std::span<const Premises> some, const std::vector<Bytes>& anchors,
+                 const std::map<emulators::Cell, Bytes>& meter_cells,
+                 const std::map<emulators::Cell, Bytes>& hub_cells);
+  // Before connect(): commands to a device that is away are lost. Asked from any thread.
+  void set_away(std::function<bool(Eui64)> away) { away_ = std::move(away); }
+  std::vector<emulators::EmulatedDevice::HeldCredential> credentials(Eui64 device) const;
 
   // From now on every device is wrong in this way; before install() or after it.
   void misbehave(const emulators::Misbehaviour& misbehaviour);
@@ -77,6 +84,7 @@ class Street {
   Workers& workers_;
   std::vector<Premises> premises_;
   emulators::Misbehaviour misbehaviour_;
+  std::function<bool(Eui64)> away_;
   std::map<Eui64, std::unique_ptr<Place>> places_;
   std::mutex mutex_;
   std::vector<Answer> waiting_;

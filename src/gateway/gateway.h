@@ -50,6 +50,24 @@ using FirmwareSend = std::function<void(Eui64 device, const FirmwareBlock& block
 using UserSend =
     std::function<void(const std::string& url, const std::string& document, TraceId trace)>;
 
+// What a party of the DCC sends to devices on its own account, which no user asked for. The gateway
+// moves the commands and matches the answers; their owner says what follows, in the same commit.
+// Each member may be called from any thread, and again when the commit is refused.
+class OwnCommands {
+ public:
+  virtual ~OwnCommands() = default;
+  // `answer` is the device's, signature or MAC checked, to a command of the owner's.
+  virtual void answered(storage::Batch& batch, const gbcs::Message& answer, TraceId trace) = 0;
+  struct Waiting {
+    Eui64 device, originator;
+    OriginatorCounter counter;
+    gbcs::MessageCode code;
+  };
+  virtual void unanswered(storage::Batch& batch, const Waiting& command, TraceId trace) = 0;
+  // Any other believed answer, on its way to the user who asked.
+  virtual void seen(storage::Batch& batch, const gbcs::Message& answer, TraceId trace) = 0;
+};
+
 class Gateway {
  public:
   Gateway(const World& world, storage::Store& store, const smki::RegistrationAuthority& parties,
@@ -122,6 +140,15 @@ class Gateway {
   Result<Decided> decide_quarantined(std::uint64_t number, std::optional<Eui64> user,
                                      Decision decision, smki::PersonId person, TraceId trace);
   static void replay_anomaly(storage::Changes& rows, const FactView& fact);
+
+  // Before the first message; `owner` outlives the gateway's work.
+  void set_own_commands(OwnCommands& owner);
+  // Above every counter that this originator was given before, also by an earlier process.
+  Result<OriginatorCounter> next_own_counter(Eui64 originator);
+  // Adds what makes a complete command leave, after users' commands, and how long its answer is
+  // waited for from now on. What it is for stands in the facts.
+  void add_own_command(storage::Batch& batch, const gbcs::Message& command,
+                       std::chrono::seconds wait, std::string_view what_for, TraceId trace);
 
   struct Counts {
     std::uint64_t accepted = 0, refused = 0, sent = 0, answered = 0, delivered = 0, timed_out = 0,

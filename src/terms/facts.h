@@ -80,6 +80,12 @@ enum class FactKind : std::uint16_t {
   assurance_recorded = 78,
   document_set_changed = 79,
   certificate_declined = 94,
+  recovery_stepped = 64,
+  recovery_ordered = 65,
+  recovery_devices_enlisted = 66,
+  recovery_device_moved = 67,
+  recovery_noted = 68,
+  device_credentials_known = 69,
 };
 
 enum class FactField : std::uint8_t {
@@ -198,6 +204,16 @@ enum class FactField : std::uint8_t {
   assessment = 162,
   finding = 163,
   milestone = 164,
+  recovery_case = 145,
+  compromise = 146,       // row of recovery_compromises.tsv
+  recovery_method = 147,  // row of recovery_methods.tsv
+  recovery_order = 148,
+  order_digest = 149,
+  pma_decision = 150,
+  evidence = 151,
+  devices = 152,      // EUI-64s
+  credentials = 153,  // recovery/holdings.h
+  pence = 154,
 };
 
 class FactWriter {

@@ -115,6 +115,13 @@ inline constexpr Table point_devices{79, "point_devices"};  // meter point 00 de
 inline constexpr Table cos_registrations{
     85, "cos_registrations"};  // meter point text -> supplier, since: the CoS party's own view
 inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
+// Recovery
+inline constexpr Table recovery_cases{80, "recovery_cases"};      // case(8) -> Case record
+inline constexpr Table recovery_devices{81, "recovery_devices"};  // case(8) device(8) -> Progress
+inline constexpr Table recovery_due{82, "recovery_due"};  // due(8) case(8) device(8) -> nothing
+inline constexpr Table device_credentials{
+    83, "device_credentials"};  // device(8) -> cells with party and key identifier
+inline constexpr Table recovery_notes{84, "recovery_notes"};  // case(8) number(8) -> Note record
 // Trust: the public log of certificates and lists, signed checkpoints of the journal
 inline constexpr Table log_tiles{
     50, "log_tiles"};  // level(1) index(8) -> hashes of the tile, 32 octets each

@@ -185,6 +185,7 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
                                " of " + message.originator.text()};
   if (!stored) return disbelieve(octets, unexpected, trace);
   const Awaited awaited = Awaited::decode(*stored);
+  if (awaited.request_key.empty()) return on_own_answer(message, octets, key, *stored, trace);
   const duis::RequestId id = request_id_of(awaited.request_key);
   const RequestRecord record =
       RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());
@@ -201,9 +202,10 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
                answer_of(message, octets, awaited.request_key, record, awaited.schedule),
                awaited.trace);
   batch.add(effects_of(message, record, id, awaited.trace));
+  if (own) own->seen(batch, message, awaited.trace);
   const Result<std::uint64_t> committed = store.commit(std::move(batch));
   if (!committed.ok()) {
-    // The answer came twice at one moment, or a device moved in the inventory as it came.
+    // The answer came twice at one moment, or what it changes was changed as it came.
     if (store.get(tables::awaiting, key) != stored) return committed.refusal();
     return on_answer(message, octets, trace);
   }
@@ -216,6 +218,7 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
 void Gateway::State::expire(BytesView key, const Bytes& value) {
   const UtcTime now = world.now();
   const Awaited awaited = Awaited::decode(value);
+  if (awaited.request_key.empty()) return expire_own(key, value);
   const duis::RequestId id = request_id_of(awaited.request_key);
   const RequestRecord record =
       RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());

@@ -29,7 +29,7 @@ struct RequestRecord {
 
 // A command that waits for its answer.
 struct Awaited {
-  Bytes request_key;  // of tables::requests
+  Bytes request_key;  // of tables::requests; empty: the command is the DCC's own
   UtcTime deadline;
   TraceId trace;
   std::string late_code;       // response code when the deadline passes
@@ -267,6 +267,11 @@ struct Gateway::State {
   void add_firmware_end(storage::Batch& batch, Eui64 device, const std::string& request_id,
                         const std::string& version, bool delivered, TraceId trace);
   bool forget_images();
+  // own.cc
+  Status on_own_answer(const gbcs::Message& message, BytesView octets, BytesView key,
+                       const Bytes& stored, TraceId trace);
+  void expire_own(BytesView key, const Bytes& value);
+  OwnCommands* own = nullptr;
 
   // local.cc
   Result<duis::ServiceResponse> return_local_response(const duis::ServiceRequest& request,
