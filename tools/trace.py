@@ -24,7 +24,8 @@ SECTIONS = {35: "3.1 Introduction to SMKI", 42: "3.2 Policy Management Authority
 # Tables whose rows may be named, by the kind that stands before the identifier.
 TABLES = {"limit": "limits.tsv", "lint": "lints.tsv", "act": "acts.tsv", "profile": "certificate_profiles.tsv", "eligibility": "certificate_eligibility.tsv",
           "credit": "service_credits.tsv", "row": "key_reuse.tsv",
-          "document": "document_kinds.tsv"}
+          "document": "document_kinds.tsv", "seat": "pma_seats.tsv", "resolution": "resolution_kinds.tsv", "set": "document_set.tsv",
+          "scope": "assessment_scopes.tsv"}
 STANDINGS = {"built": "built", "part": "in part", "not-yet": "not yet", "informs": "obliges nothing"}
 
 

@@ -38,6 +38,8 @@ void add_handover(CLI::App& app, Context& context);
 void add_authorities(CLI::App& smki, Context& context);  // under smki
 void add_ceremony(CLI::App& app, Context& context);
 void add_ra(CLI::App& app, Context& context);
+void add_pma(CLI::App& app, Context& context);
+void add_assurance(CLI::App& app, Context& context);
 void add_repository(CLI::App& app, Context& context);
 void add_gateway(CLI::App& app, Context& context);
 void add_gbcs(CLI::App& app, Context& context);

@@ -43,7 +43,7 @@ Result<json> OfficeClient::send(const std::string& method, const std::string& pa
   http::Request request;
   request.method = method;
   const std::size_t question = path.find('?');
-  request.path = "/api/v1/ra/" + path.substr(0, question);
+  request.path = (path.starts_with('/') ? "" : "/api/v1/ra/") + path.substr(0, question);
   if (question != std::string::npos) {
     const std::string query = path.substr(question + 1);
     const std::size_t equals = query.find('=');

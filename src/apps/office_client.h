@@ -18,7 +18,7 @@ class OfficeClient {
   Result<nlohmann::json> propose(const std::string& kind, const nlohmann::json& payload);
   Result<nlohmann::json> approve(smki::ActId act);
   Result<nlohmann::json> reject(smki::ActId act, const std::string& reason);
-  Result<nlohmann::json> get(const std::string& path);  // below /api/v1/ra/
+  Result<nlohmann::json> get(const std::string& path);  // below /api/v1/ra/, or from /
 
  private:
   OfficeClient(std::unique_ptr<http::Client> client, smki::PersonId person)

@@ -14,6 +14,7 @@
 #include "smki/demand_service.h"
 #include "smki/document_service.h"
 #include "smki/est.h"
+#include "smki/governance_service.h"
 #include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
@@ -126,6 +127,7 @@ struct Platform::State {
         access_log(world, *store, office),
         demand(world, *store, options.demand_profile),
         demand_service{world, *store, demand, office, options.demand_profile},
+        governance_service{world, *store, office},
         office_service{world, office, authority, *store, [this] { wake_all(); }},
         express(
             world, *store, authority, repository,
@@ -470,6 +472,7 @@ struct Platform::State {
   smki::AccessLog access_log;
   smki::Demand demand;
   smki::DemandService demand_service;
+  smki::GovernanceService governance_service;
   smki::OfficeService office_service;
   smki::ExpressLane express;
   smki::SubscriberService service;
@@ -597,6 +600,7 @@ Status Platform::start_smki() {
   smki::add_est_routes(router, state.service);
   smki::add_cmp_routes(router, state.cmp_service);
   smki::add_demand_routes(router, state.demand_service);
+  smki::add_governance_routes(router, state.governance_service);
   smki::add_openapi_route(router, smki::ApiOf::smki);
   state.smki_server = state.serve("smki", std::move(router), state.options.smki_port, kSmkiThreads);
   return {};

@@ -59,7 +59,13 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::repository_access,
                                        tables::demand_forecasts,
                                        tables::demand_notices,
-                                       tables::demand_withheld};
+                                       tables::demand_withheld,
+                                       tables::pma_seats,
+                                       tables::pma_affiliations,
+                                       tables::pma_meetings,
+                                       tables::pma_resolutions,
+                                       tables::assurance,
+                                       tables::document_set};
 
 // Contents of work under way are under digests of the facts: a row that is not what its digest says
 // differs, and cannot be made again without the source.
@@ -92,7 +98,7 @@ bool derived_value(BytesView key) {
   const std::string_view name = as_text(key);
   return name == "next_act" || name == "next_person" || name == "next_ceremony" ||
          name == "next_ca_work" || name == "next_schedule" || name == "next_quarantine" ||
-         name == "repository_published" || name.starts_with("crl/");
+         name == "governance_facts" || name == "repository_published" || name.starts_with("crl/");
 }
 bool compared(storage::Table table, BytesView key) {
   if (table.id() == tables::meta.id()) return derived_value(key);

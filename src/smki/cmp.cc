@@ -1,7 +1,6 @@
 #include "smki/cmp.h"
 
 #include "asn1/der.h"
-#include "base/log.h"
 #include "smki/enrolment.h"
 #include "smki/office_records.h"
 #include "smki/service_json.h"
@@ -240,7 +239,25 @@ Answer poll(const CmpService& service, const CmpMessage& message, const Sender& 
   return {CmpBody::poll_rep, cmp_poll_response(transaction->request_id, limit("cmp_poll_seconds"))};
 }
 
-Answer confirm(const CmpService& service, const CmpMessage& message, const Sender& sender) {
+// The certificate stays published, so that only the journal can say that it is not used.
+Status keep_declined(const CmpService& service, const CmpTransaction& transaction,
+                     const Sender& sender, TraceId trace) {
+  const SubscriberService& smki = service.subscribers;
+  TRY_ASSIGN(const x509::Certificate certificate, x509::parse_certificate(transaction.certificate));
+  storage::Batch batch;
+  batch.append(FactWriter(FactKind::certificate_declined, smki.world.now(), trace)
+                   .serial(certificate.serial)
+                   .eui(FactField::subscriber, sender.subscriber)
+                   .number(FactField::batch, transaction.batch)
+                   .number(FactField::person, sender.person.id)
+                   .text(FactField::address, sender.address)
+                   .bytes());
+  TRY(smki.store.commit(std::move(batch)));
+  return {};
+}
+
+Answer confirm(const CmpService& service, const CmpMessage& message, const Sender& sender,
+               TraceId trace) {
   const Result<CmpTransaction> transaction = going_on(service, message, sender);
   if (!transaction.ok()) return error(transaction.refusal());
   const crypto::Digest hash = crypto::sha256(transaction->certificate);
@@ -249,10 +266,11 @@ Answer confirm(const CmpService& service, const CmpMessage& message, const Sende
       (!empty &&
        (message.request_id != transaction->request_id || !equal(message.certificate_hash, hash))))
     return error({"cmp-certificate"_rule, "another certificate is meant", "certHash"});
+  if (!message.accepted) {
+    const Status kept = keep_declined(service, *transaction, sender, trace);
+    if (!kept.ok()) return error(kept.refusal());
+  }
   forget(service, message);
-  if (!message.accepted)
-    log::warning("certificate_declined", {{"subscriber", sender.subscriber.text()},
-                                          {"batch", std::to_string(transaction->batch)}});
   return {CmpBody::pkiconf, cmp_confirmation()};
 }
 
@@ -290,7 +308,7 @@ Answer answer_of(const CmpService& service, const CmpMessage& message, const htt
   if (!sender.ok()) return error(sender.refusal());
   switch (message.body) {
     case CmpBody::rr: return revoke(service, message, *sender, request.trace);
-    case CmpBody::cert_conf: return confirm(service, message, *sender);
+    case CmpBody::cert_conf: return confirm(service, message, *sender, request.trace);
     case CmpBody::poll_req: return poll(service, message, *sender, nonce, request.trace);
     default: return enrol(service, message, *sender, nonce, request.trace);
   }

@@ -8,8 +8,8 @@
 //   rr             proposes the act revoke-certificate: status revocationWarning, as another person
 //                  approves it
 //   certConf       of the certificate, unless implicitConfirm was asked for; a certificate that is
-//                  not accepted stays published, as Device Certificates are not revoked (¶53), and
-//                  is logged
+//                  not accepted stays published, as Device Certificates are not revoked (¶53); that
+//                  it was declined is a fact of the journal
 // Refusals are PKIStatusInfo with the rule in statusString and the failure of
 // data/cmp_failures.tsv. What is no message at all is answered by HTTP status 400 and JSON.
 // Transactions are in memory: after a restart a client begins again, and the same request gets the

@@ -235,6 +235,16 @@ TEST(Cmp, TakesThatACertificateIsNotAccepted) {
   EXPECT_EQ(rig.send(header, CmpBody::cert_conf, rig.confirmation(answer.certificate, 2)).body,
             19u);
   EXPECT_EQ(rig.repository.by_device(kDevice).size(), 1u);
+  unsigned declined = 0;
+  rig.store->journal(1, [&](const storage::JournalEntry& entry) {
+    const FactView fact = FactView::read(entry.fact).value();
+    if (fact.kind() != FactKind::certificate_declined) return true;
+    ++declined;
+    EXPECT_EQ(fact.serial(), x509::parse_certificate(answer.certificate)->serial);
+    EXPECT_GT(fact.number(FactField::person), 0u);
+    return true;
+  });
+  EXPECT_EQ(declined, 1u) << "the journal says that it is not used";
 }
 
 TEST(Cmp, BelievesOfficersOnly) {

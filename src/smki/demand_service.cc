@@ -88,7 +88,8 @@ Result<DemandAudience> identify(const DemandService& service, const http::Reques
   audience.subscriber = caller.subscriber;
   if (caller.person == 0) return audience;
   const Result<Person> person = service.office.person(caller.person);
-  audience.panel = person.ok() && !person->party && person->may_act(service.world.now());
+  audience.panel =
+      person.ok() && belongs_to(*person) == "ra" && person->may_act(service.world.now());
   return audience;
 }
 Result<Caller> identify_forecaster(const DemandService& service, const http::Request& request) {

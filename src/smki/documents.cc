@@ -305,6 +305,11 @@ DocumentVersion version_of(const FactView& fact, BytesView content) {
 
 std::span<const DocumentKindRow> document_kinds() { return kKinds; }
 
+std::vector<DocumentVersion> document_versions(const storage::Reader& reader, std::string_view name,
+                                               UtcTime now) {
+  return versions_of(reader, name, now);
+}
+
 std::string_view text(DocumentState state) {
   switch (state) {
     case DocumentState::pending: return "pending";

@@ -85,4 +85,8 @@ class Documents {
   storage::Store& store_;
 };
 
+// Versions of one document as a reader has them, in order; none: it is unknown.
+std::vector<DocumentVersion> document_versions(const storage::Reader& reader, std::string_view name,
+                                               UtcTime now);
+
 }  // namespace wattseal::smki

@@ -12,7 +12,7 @@
 namespace wattseal::smki {
 
 struct PersonRoleRow {
-  std::string_view id, of;  // of: "party" or "ra"
+  std::string_view id, of;  // of: "party", "ra" or "pma"
   int appointed_days;
   std::string_view meaning;
 };
@@ -44,7 +44,7 @@ std::string_view text(PersonState state);
 struct Person {
   PersonId id = 0;
   std::string name, role;      // role: of data/person_roles.tsv
-  std::optional<Eui64> party;  // whose officer; absent: the registration authority's own
+  std::optional<Eui64> party;  // whose officer; absent: the registration authority's or PMA's own
   PersonState state = PersonState::appointed;
   UtcTime appointed_until;  // screening and appointment lapse together
   std::string credential;   // SHA-256 of the client certificate in hex; empty: none yet
@@ -52,6 +52,8 @@ struct Person {
     return state == PersonState::appointed && now < appointed_until;
   }
 };
+// What the person's role is of: "party", "ra" or "pma".
+std::string_view belongs_to(const Person& person);
 
 enum class ActState { open, done, rejected, lapsed };
 std::string_view text(ActState state);

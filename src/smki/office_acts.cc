@@ -1,6 +1,8 @@
 // What each kind of act checks and does. All of it is pure but for the reader and the batch.
+#include "base/check.h"
 #include "smki/authority.h"
 #include "smki/demand_acts.h"
+#include "smki/governance.h"
 #include "smki/maintenance.h"
 #include "smki/office_records.h"
 
@@ -214,15 +216,7 @@ Status check_appoint(const ActScene& scene, const json& payload, const Person& p
 }
 template <const char* Role>
 void appoint(const ActScene& scene, storage::Batch& batch, const json& payload, const Act&) {
-  Numbers numbers(scene.reader, "next_person");
-  Person person;
-  person.id = numbers.draw();
-  person.name = get(payload, "name");
-  person.role = Role;
-  if (payload.contains("party")) person.party = Eui64::parse(get(payload, "party")).value();
-  person.appointed_until = read_screening(scene, payload, Role).value();
-  numbers.put(batch);
-  put_person(scene, batch, person, "appointed");
+  appoint_person(scene, batch, payload, Role);
 }
 constexpr char kSro[] = "sro", kAro[] = "aro", kManager[] = "ra-manager",
                kPersonnel[] = "ra-personnel", kCustodian[] = "key-custodian";
@@ -434,13 +428,43 @@ constexpr ActHandler kHandlers[] = {
 
 }  // namespace
 
+Status check_appointment(const ActScene& scene, const json& payload, std::string_view role) {
+  TRY(read_screening(scene, payload, role));
+  return {};
+}
+Person appoint_person(const ActScene& scene, storage::Batch& batch, const json& payload,
+                      std::string_view role) {
+  Numbers numbers(scene.reader, "next_person");
+  Person person;
+  person.id = numbers.draw();
+  person.name = get(payload, "name");
+  person.role = role;
+  if (payload.contains("party")) person.party = Eui64::parse(get(payload, "party")).value();
+  person.appointed_until = read_screening(scene, payload, role).value();
+  numbers.put(batch);
+  put_person(scene, batch, person, "appointed");
+  return person;
+}
+
+// A test proves that rows and handlers are the same.
 const ActHandler& act_handler(std::string_view kind) {
-  const auto* const handler = std::ranges::find(kHandlers, kind, &ActHandler::kind);
-  CHECK(handler != std::end(kHandlers));  // a test proves that rows and handlers are the same
-  return *handler;
+  for (const std::span<const ActHandler> handlers :
+       {std::span<const ActHandler>(kHandlers), pma_seat_acts(), pma_meeting_acts(),
+        document_set_acts(), assurance_acts()}) {
+    const auto handler = std::ranges::find(handlers, kind, &ActHandler::kind);
+    if (handler != handlers.end()) return *handler;
+  }
+  UNREACHABLE();
 }
 
 std::string_view act_fields(std::string_view kind) { return act_handler(kind).fields; }
+
+namespace {
+std::size_t most_octets(std::string_view field) {
+  if (field == "certificate") return 12'000;
+  return field == "text" || field == "factors" ? 4'000 : 400;
+}
+}  // namespace
 
 Status check_fields(const ActHandler& handler, const json& payload) {
   if (!payload.is_object()) return bad_field("payload", "it is no JSON object");
@@ -456,10 +480,11 @@ Status check_fields(const ActHandler& handler, const json& payload) {
     if (found == payload.end() && optional) continue;
     if (found == payload.end()) return Refusal{"office-payload"_rule, "it is missing", field};
     ++known;
-    const bool large = field == "certificate";
+    const std::size_t most = most_octets(field);
     if (!found->is_string() || found->get_ref<const std::string&>().empty() ||
-        found->get_ref<const std::string&>().size() > (large ? 12'000u : 400u))
-      return Refusal{"office-payload"_rule, "it is no text of 1 to 400 octets", field};
+        found->get_ref<const std::string&>().size() > most)
+      return Refusal{"office-payload"_rule,
+                     "it is no text of 1 to " + std::to_string(most) + " octets", field};
   }
   if (payload.size() != known)
     return Refusal{"office-payload"_rule,

@@ -173,6 +173,11 @@ std::vector<Person> all_people(const storage::Reader& reader) {
   return people;
 }
 
+std::string_view belongs_to(const Person& person) {
+  const auto row = std::ranges::find(kPersonRoles, person.role, &PersonRoleRow::id);
+  return row == kPersonRoles.end() ? "party" : row->of;
+}
+
 std::string_view text(PersonState state) {
   constexpr std::string_view kTexts[] = {"appointed", "suspended", "removed"};
   return kTexts[static_cast<std::size_t>(state)];

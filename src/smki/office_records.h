@@ -66,6 +66,13 @@ Status check_fields(const ActHandler& handler, const nlohmann::json& payload);
 void put_person(const ActScene& scene, storage::Batch& batch, const Person& person,
                 std::string_view event);
 
+// A person of this role, as an appointment makes one: name, screened_on and perhaps party of the
+// payload. The row and the fact are in the batch.
+Status check_appointment(const ActScene& scene, const nlohmann::json& payload,
+                         std::string_view role);
+Person appoint_person(const ActScene& scene, storage::Batch& batch, const nlohmann::json& payload,
+                      std::string_view role);
+
 // Puts the first people into the batch, which fails when somebody else did so first. Refuses
 // office-founded when there are people.
 Result<std::vector<PersonId>> put_founders(const ActScene& scene, storage::Batch& batch,

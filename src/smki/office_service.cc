@@ -61,7 +61,7 @@ Result<Actor> identify_actor(const OfficeService& service, const http::Request& 
 }
 
 // Who may read: somebody who may act now. People of the registration authority see everything,
-// people of a party what concerns their party.
+// people of a party what concerns their party, people of the PMA themselves and each other.
 Result<Person> identify_reader(const OfficeService& service, const http::Request& request) {
   TRY_ASSIGN(const Actor actor, identify_actor(service, request));
   TRY_ASSIGN(Person person, service.office.person(actor.person));
@@ -74,20 +74,25 @@ Result<Person> identify_reader(const OfficeService& service, const http::Request
   return person;
 }
 
+bool sees_all(const Person& reader) { return belongs_to(reader) == "ra"; }
 bool may_see(const Person& reader, std::optional<Eui64> party) {
-  return !reader.party || reader.party == party;
+  return sees_all(reader) || (party && reader.party == party);
+}
+bool may_see(const Person& reader, const Person& person) {
+  return may_see(reader, person.party) ||
+         (belongs_to(reader) == "pma" && belongs_to(person) == "pma");
 }
 // An act of people of the party, or about the party or one of them.
 bool may_see(const OfficeService& service, const Person& reader, const Act& act) {
-  if (!reader.party) return true;
+  if (sees_all(reader)) return true;
   const auto ours = [&](PersonId id) {
     const Result<Person> person = service.office.person(id);
-    return person.ok() && person->party == reader.party;
+    return person.ok() && may_see(reader, *person);
   };
   if (ours(act.proposer) || std::ranges::any_of(act.approvers, ours)) return true;
   const json payload = json::parse(act.payload);
   const Result<Eui64> party = Eui64::parse(payload.value("party", ""));
-  if (party.ok() && *party == *reader.party) return true;
+  if (party.ok() && may_see(reader, *party)) return true;
   const std::optional<std::uint64_t> person = read_number(payload.value("person", ""));
   return person && ours(*person);
 }
@@ -176,7 +181,7 @@ http::Response activity(const OfficeService& service, const http::Request& reque
   json list = json::array();
   for (const Activity& one : officer_activity(service.reader, from, now.plus_seconds(1))) {
     const Result<Person> person = service.office.person(one.person);
-    if (!may_see(reader, person.ok() ? person->party : std::nullopt)) continue;
+    if (person.ok() ? !may_see(reader, *person) : !sees_all(reader)) continue;
     json row{{"person", one.person},
              {"proposed", one.proposed},
              {"approved", one.approved},
@@ -221,7 +226,7 @@ void add_office_routes(http::Router& router, const OfficeService& service) {
     return read(service, request, [&](const Person& reader) {
       json people = json::array();
       for (const Person& person : service.office.people()) {
-        if (may_see(reader, person.party)) people.push_back(to_json(person, service.world.now()));
+        if (may_see(reader, person)) people.push_back(to_json(person, service.world.now()));
       }
       return json_answer(200, {{"people", people}});
     });

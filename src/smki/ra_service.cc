@@ -171,7 +171,7 @@ http::Response batched(const SubscriberService& service, const http::Request& re
 bool of_the_authority(const SubscriberService& service, const Caller& caller) {
   if (caller.person == 0) return false;
   const Result<Person> person = service.office.person(caller.person);
-  return person.ok() && !person->party && person->may_act(service.world.now());
+  return person.ok() && belongs_to(*person) == "ra" && person->may_act(service.world.now());
 }
 
 // A batch is its subscriber's, and the registration authority's own people may look at any. Others

@@ -5,6 +5,7 @@
 #include "smki/authority.h"
 #include "smki/demand.h"
 #include "smki/documents.h"
+#include "smki/governance.h"
 #include "smki/office_records.h"
 #include "smki/revocation.h"
 
@@ -264,6 +265,14 @@ void Replay::see(Changes& rows, const FactView& fact) {
     case FactKind::demand_notice_given:
     case FactKind::demand_report_withheld:
     case FactKind::demand_report_released: return Demand::replay(rows, fact);
+    case FactKind::pma_seat_changed:
+    case FactKind::pma_affiliation_changed:
+    case FactKind::pma_meeting_changed:
+    case FactKind::pma_resolution_moved:
+    case FactKind::pma_vote_cast:
+    case FactKind::pma_resolution_decided:
+    case FactKind::assurance_recorded:
+    case FactKind::document_set_changed: return replay_governance(rows, fact);
     case FactKind::journal_checkpoint_signed: return checkpoint(rows, fact);
     default: return;
   }

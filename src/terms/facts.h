@@ -67,6 +67,15 @@ enum class FactKind : std::uint16_t {
   demand_notice_given = 91,
   demand_report_withheld = 92,
   demand_report_released = 93,
+  pma_seat_changed = 72,
+  pma_affiliation_changed = 73,
+  pma_meeting_changed = 74,
+  pma_resolution_moved = 75,
+  pma_vote_cast = 76,
+  pma_resolution_decided = 77,
+  assurance_recorded = 78,
+  document_set_changed = 79,
+  certificate_declined = 94,
 };
 
 enum class FactField : std::uint8_t {
@@ -169,6 +178,16 @@ enum class FactField : std::uint8_t {
   forecast = 142,  // "2026-05 10 20;…": month, single and batched requests
   month = 143,     // yyyy-mm
   expected = 144,
+  seat = 155,
+  organisation = 156,
+  meeting = 157,
+  resolution = 158,
+  vote = 159,
+  subject = 160,
+  factors = 161,
+  assessment = 162,
+  finding = 163,
+  milestone = 164,
 };
 
 class FactWriter {

@@ -114,4 +114,16 @@ inline constexpr Table log_state{52, "log_state"};  // named values: size, check
 inline constexpr Table journal_checkpoints{
     53, "journal_checkpoints"};  // facts under it(8) -> signed note
 
+// Governance: the SMKI PMA, assurance, the SMKI Document Set
+inline constexpr Table pma_seats{86, "pma_seats"};  // seat 00 m or a -> holder: member or alternate
+inline constexpr Table pma_affiliations{
+    87, "pma_affiliations"};  // organisation 00 organisation -> since when
+inline constexpr Table pma_meetings{88, "pma_meetings"};  // meeting(8) -> Meeting record
+inline constexpr Table pma_resolutions{89,
+                                       "pma_resolutions"};  // resolution(8) -> Resolution record
+inline constexpr Table assurance{90, "assurance"};  // a assessment(8), f assessment(8) finding(8),
+                                                    // p provider, s assessor(8) -> record
+inline constexpr Table document_set{
+    91, "document_set"};  // m milestone, d document: dates; v document 00 version(8): decisions
+
 }  // namespace wattseal::tables

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/commands/demand_plot.h"
 #include "apps/commands/smki_client.h"
 #include "apps/office_client.h"
 #include "base/fault.h"
@@ -18,7 +19,7 @@ using nlohmann::json;
 struct Given {
   SmkiAddress service;
   std::string data = "wattseal-data", subscriber, person, profile;
-  std::string month, from, to, file = "-", reason;
+  std::string month, from, to, file = "-", reason, plot;
   std::uint64_t capacity = 0, facts = 0, expected = 0;
   bool published = false;
 };
@@ -196,13 +197,7 @@ int show(const Context& context, const Result<json>& answer, Print&& print) {
   return kDone;
 }
 
-// ---- the plot: one line a month, '#' what was requested, '|' what was forecast
-
-struct PlotPoint {
-  std::string month;
-  std::uint64_t actual = 0;
-  std::optional<std::uint64_t> forecast;
-};
+// ---- the plot
 
 PlotPoint point_of(const json& report, const std::string& subscriber) {
   PlotPoint point{report.value("month", ""), 0, {}};
@@ -215,21 +210,6 @@ PlotPoint point_of(const json& report, const std::string& subscriber) {
     if (row.value("subscriber", "") == subscriber && row.contains("actual")) take(row);
   }
   return point;
-}
-
-void print_plot(const std::vector<PlotPoint>& points) {
-  constexpr std::uint64_t kWidth = 50;
-  std::uint64_t most = 1;
-  for (const PlotPoint& one : points) most = std::max({most, one.actual, one.forecast.value_or(0)});
-  fmt::print("{:<8} {:<{}} {:>10} {:>10}\n", "month", "# requested   | forecast", kWidth + 1,
-             "actual", "forecast");
-  for (const PlotPoint& one : points) {
-    std::string bar(kWidth + 1, ' ');
-    std::fill_n(bar.begin(), one.actual * kWidth / most, '#');
-    if (one.forecast) bar[static_cast<std::size_t>(*one.forecast * kWidth / most)] = '|';
-    fmt::print("{:<8} {} {:>10} {:>10}\n", one.month, bar, one.actual,
-               one.forecast ? std::to_string(*one.forecast) : "-");
-  }
 }
 
 int plot(const Context& context, Given given) {
@@ -253,10 +233,12 @@ int plot(const Context& context, Given given) {
                     {"actual", points.back().actual},
                     {"forecast", points.back().forecast ? json(*points.back().forecast) : json()}});
   }
+  if (!given.plot.empty())
+    write_output(given.plot, given.plot.ends_with(".svg") ? plot_svg(points) : plot_tsv(points));
   if (context.json)
     print_json({{"points", list}});
-  else
-    print_plot(points);
+  else if (given.plot != "-")
+    fmt::print("{}", plot_text(points));
   return kDone;
 }
 
@@ -393,8 +375,12 @@ void add_reports(CLI::App& demand, Context& context) {
   plot_command->add_option("--from", plotting->from, "First month; default: eleven months ago");
   plot_command->add_option("--to", plotting->to, "Last month; default: this one");
   plot_command->add_option("--profile", plotting->profile, "With --data: profile of the Code");
+  plot_command->add_option("--plot", plotting->plot,
+                           "Also write the points to FILE: a picture where it ends in .svg, else "
+                           "rows separated by tabs; - prints the rows only");
   plot_command->footer(
       examples({"wattseal smki demand plot --data /var/lib/wattseal --subscriber EUI",
+                "wattseal smki demand plot --from 2026-01 --to 2026-12 --plot demand.svg",
                 "wattseal smki demand plot --from 2026-01 --to 2026-12 --json"}));
   run_with(*plot_command, context, [plotting, &context] { return plot(context, *plotting); });
   const Shared sharing = std::make_shared<Given>();
