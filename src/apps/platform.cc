@@ -728,7 +728,7 @@ Status Platform::start_gateway() {
   gateway::DccIdentity identity;
   identity.broker = DccParty::broker;
   TRY_ASSIGN(identity.broker_key_agreement, state.dcc_key(kDccRoles[0]));
-  TRY_ASSIGN(identity.broker_signing, state.keys->find("dcc.broker.ds"));
+  TRY_ASSIGN(identity.broker_signing, state.dcc_key(kDccRoles[1]));
   TRY_ASSIGN(identity.xml_signing, state.keys->find("dcc.xml.ds"));
   TRY_ASSIGN(const smki::PublishedCertificate signer,
              state.repository.latest(DccParty::xml_signer, KeyUse::digital_signature,
