@@ -56,6 +56,7 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::schedule_places,
                                        tables::anomaly_files,
                                        tables::quarantine,
+                                       tables::alert_consolidations,
                                        tables::log_tiles,
                                        tables::log_bundles,
                                        tables::journal_checkpoints,
@@ -100,6 +101,8 @@ constexpr NotDerived kNotDerived[] = {
     {tables::firmware, kMessages},
     {tables::undelivered, kMessages},
     {tables::alerts_seen, "counters of the last alerts, to know one that comes again"},
+    {tables::alert_senders, "counters and counts of the last alerts of each device"},
+    {tables::alerts_out, kMessages},
     {tables::anomaly_counts, "counts of the last day, kept beside the requests they count"},
     {tables::counters, "counters are reserved before they are used, some never are"},
     {tables::log_state, "signed notes: a signature cannot be made again"},
@@ -110,7 +113,8 @@ bool derived_value(BytesView key) {
   const std::string_view name = as_text(key);
   return name == "next_act" || name == "next_person" || name == "next_ceremony" ||
          name == "next_ca_work" || name == "next_schedule" || name == "next_quarantine" ||
-         name == "governance_facts" || name == "repository_published" || name.starts_with("crl/");
+         name == "next_consolidation" || name == "governance_facts" ||
+         name == "repository_published" || name.starts_with("crl/");
 }
 bool compared(storage::Table table, BytesView key) {
   if (table.id() == tables::meta.id()) return derived_value(key);
@@ -204,6 +208,8 @@ class Rebuilding {
       case FactKind::recovery_device_moved:
       case FactKind::recovery_noted:
       case FactKind::device_credentials_known: return recovery::replay(rows_, fact);
+      case FactKind::device_alerted:
+      case FactKind::alerts_consolidated: return gateway::Gateway::replay_alerts(rows_, fact);
       case FactKind::endpoint_registered: return gateway::Gateway::replay_endpoint(rows_, fact);
       default: return smki_.see(rows_, fact);
     }

@@ -62,6 +62,9 @@ enum class FactKind : std::uint16_t {
   cos_command_signed = 59,
   product_listed = 62,
   firmware_moved = 63,
+  alerts_consolidated = 53,
+  alerts_delivered = 54,
+  outage_reported = 55,
   journal_checkpoint_signed = 80,
   maintenance_planned = 60,
   maintenance_cancelled = 61,
@@ -185,6 +188,11 @@ enum class FactField : std::uint8_t {
   manufacturer = 137,
   technical_version = 138,
   blocks = 139,
+  consolidation = 125,
+  alerts_held_back = 126,
+  alerts = 127,  // device and counter of each, 16 octets
+  alert_message = 128,
+  outage_since = 129,  // unix seconds
   transcript_digest = 90,
   witnesses = 91,
   generation = 92,

@@ -105,8 +105,6 @@ inline constexpr Table anomaly_counts{
 inline constexpr Table quarantine{63, "quarantine"};  // number(8) -> Quarantined record
 inline constexpr Table undelivered{
     64, "undelivered"};  // order(8) -> response whose user was away for the time that it is held
-inline constexpr Table alerts_seen{65,
-                                   "alerts_seen"};  // device(8) target(8) counter(8) -> received
 inline constexpr Table products{
     77, "products"};  // manufacturer 00 model 00 firmware version -> Product record
 inline constexpr Table firmware{78, "firmware"};  // 't' device(8) -> Transfer record; 'i' SHA-256
@@ -114,7 +112,6 @@ inline constexpr Table firmware{78, "firmware"};  // 't' device(8) -> Transfer r
 inline constexpr Table point_devices{79, "point_devices"};  // meter point 00 device(8) -> nothing
 inline constexpr Table cos_registrations{
     85, "cos_registrations"};  // meter point text -> supplier, since: the CoS party's own view
-inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
 // Recovery
 inline constexpr Table recovery_cases{80, "recovery_cases"};      // case(8) -> Case record
 inline constexpr Table recovery_devices{81, "recovery_devices"};  // case(8) device(8) -> Progress
@@ -122,6 +119,16 @@ inline constexpr Table recovery_due{82, "recovery_due"};  // due(8) case(8) devi
 inline constexpr Table device_credentials{
     83, "device_credentials"};  // device(8) -> cells with party and key identifier
 inline constexpr Table recovery_notes{84, "recovery_notes"};  // case(8) number(8) -> Note record
+inline constexpr Table alerts_seen{65, "alerts_seen"};  // device(8) target(8) -> last counters; now
+                                                        // in alert_senders
+inline constexpr Table alerts_out{66, "alerts_out"};  // lane(1) user(8) order(8) -> alert waiting
+                                                      // for its user
+inline constexpr Table alert_senders{68, "alert_senders"};  // device(8) target(8) -> last counters,
+                                                            // periods of its codes
+inline constexpr Table alert_consolidations{
+    69, "alert_consolidations"};  // user(8) number(8) -> Consolidation record; with counter(8) ->
+                                  // alert held back; 0(8) due(8) user(8) number(8) -> nothing
+inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
 // Trust: the public log of certificates and lists, signed checkpoints of the journal
 inline constexpr Table log_tiles{
     50, "log_tiles"};  // level(1) index(8) -> hashes of the tile, 32 octets each
