@@ -346,7 +346,7 @@ struct Platform::State {
 
   // Each lane has connections of its own.
   std::vector<char> send_many_to_user(unsigned lane, const std::string& url,
-                                      std::span<const gateway::Dispatch> documents) {
+                                      std::span<const gateway::Dispatch> dispatches) {
     std::unique_ptr<http::Client>& client = alert_clients[lane][url];
     if (!client) {
       Result<std::unique_ptr<http::Client>> opened = http::Client::open(url);
@@ -354,7 +354,7 @@ struct Platform::State {
       client = std::move(*opened);
     }
     std::vector<http::Request> requests;
-    for (const gateway::Dispatch& one : documents) {
+    for (const gateway::Dispatch& one : dispatches) {
       http::Request request;
       request.method = "POST";
       request.path = "/";

@@ -231,11 +231,11 @@ Result<Command> Gateway::State::cos_command(const Order& order, bool trial) {
                    "/Request/Header/ServiceReferenceVariant"};
   const std::string point(order.request.body.child("ImportMPxN")->trimmed());
   const std::vector<Device> there = inventory.on_hub(order.device.hub);
-  const bool own = order.device.meter_point == point,
+  const bool at_point = order.device.meter_point == point,
              behind = order.device.meter_point.empty() &&
                       std::ranges::any_of(
                           there, [&](const Device&one) { return one.meter_point == point; });
-  if (!own && !behind)
+  if (!at_point && !behind)
     return Refusal{"gateway-cos-meter-point"_rule, point,
                    "/Request/Body/UpdateSecurityCredentialsCoS/ImportMPxN"};
   TRY_ASSIGN(const CosAnswer answer,
