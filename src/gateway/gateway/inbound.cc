@@ -193,7 +193,7 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
   add_response(batch, id.originator,
                answer_of(message, octets, awaited.request_key, record, awaited.schedule),
                awaited.trace);
-  if (own) own->seen(batch, message, awaited.trace);
+  if (own_commands) own_commands->seen(batch, message, awaited.trace);
   const Result<std::uint64_t> committed = store.commit(std::move(batch));
   if (!committed.ok()) {  // the deadline was first, or another answer about the same cells is in
     if (store.get(tables::awaiting, key)) return on_answer(message, octets, trace);
