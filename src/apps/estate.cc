@@ -138,12 +138,14 @@ class EstateServer {
       std::vector<Bytes> anchors;
       for (const json& one : body.at("anchors")) anchors.push_back(octets_of(one));
       for (const json& group : body.at("groups")) {
-        const Status done = street_.install(
-            std::span(street_.premises()).subspan(group.at("first"), group.at("premises")), anchors,
-            cells_of(group.at("meter")), cells_of(group.at("hub")));
+        const Status done =
+            street_.install(std::span(street_.premises())
+                                .subspan(group.at("first").get<std::size_t>(),
+                                         group.at("premises").get<std::size_t>()),
+                            anchors, cells_of(group.at("meter")), cells_of(group.at("hub")));
         if (!done.ok()) throw Fault(explain(done.refusal()));
       }
-      street_.connect(body.at("gateway"));
+      street_.connect(body.at("gateway").get<std::string>());
       installed_ = true;
     }
     return {.content_type = "application/json",
@@ -266,13 +268,14 @@ std::string Estate::install(const std::string& gateway_url, const std::vector<By
                               {"hub", to_json(one.hub)}});
   const http::Response response = client_->post("/estate/install", "application/json", body.dump());
   if (response.status != 200) throw Fault("the estate: " + response.body);
-  return json::parse(response.body).at("wan");
+  return json::parse(response.body).at("wan").get<std::string>();
 }
 
 std::map<std::string, std::map<std::string, std::uint64_t>> Estate::held() {
   const http::Response response = client_->get("/estate/held");
   if (response.status != 200) throw Fault("the estate: " + response.body);
-  return json::parse(response.body);
+  return json::parse(response.body)
+      .get<std::map<std::string, std::map<std::string, std::uint64_t>>>();
 }
 
 void Estate::stop() { client_->post("/estate/stop", "text/plain", ""); }

@@ -569,7 +569,7 @@ class Rehearsal {
         must(check_checkpoints(platform_->store(), signer->verifier(), note), "the checkpoints");
     report = recovery::report_json(platform_->store(), one, platform_->recovery().record_key());
     for (const json& step : report.at("steps"))
-      expect(step.at("signed"), "every step signed: " + step.dump());
+      expect(step.at("signed").get<bool>(), "every step signed: " + step.dump());
     json parts = json::array();
     for (const StepRecord& step : console_.steps())
       parts.push_back({{"part", step.name}, {"seconds", step.seconds}, {"outcome", step.outcome}});

@@ -135,7 +135,7 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
                answer_of(message, octets, awaited.request_key, record, awaited.schedule),
                awaited.trace);
   batch.add(effects_of(message, record, id, awaited.trace));
-  if (own) own->seen(batch, message, awaited.trace);
+  if (own_commands) own_commands->seen(batch, message, awaited.trace);
   const Result<std::uint64_t> committed = store.commit(std::move(batch));
   if (!committed.ok()) {
     // The answer came twice at one moment, or what it changes was changed as it came.

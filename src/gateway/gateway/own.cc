@@ -19,7 +19,7 @@ Refusal no_longer() {
 
 }  // namespace
 
-void Gateway::set_own_commands(OwnCommands& owner) { state_->own = &owner; }
+void Gateway::set_own_commands(OwnCommands& owner) { state_->own_commands = &owner; }
 
 Result<OriginatorCounter> Gateway::next_own_counter(Eui64 originator) {
   return state_->reserve_counter(
@@ -53,7 +53,7 @@ Status Gateway::State::on_own_answer(const gbcs::Message& message, BytesView oct
     storage::Batch batch;
     batch.require_value(tables::awaiting, key, stored, no_longer());
     batch.erase(tables::awaiting, key);
-    if (own) own->answered(batch, message, awaited.trace);
+    if (own_commands) own_commands->answered(batch, message, awaited.trace);
     const Result<std::uint64_t> committed = store.commit(std::move(batch));
     if (committed.ok()) {
       ++tally.answered;
@@ -68,7 +68,7 @@ void Gateway::State::expire_own(BytesView key, const Bytes& value) {
   storage::Batch batch;
   batch.require_value(tables::awaiting, key, value, no_longer());
   batch.erase(tables::awaiting, key);
-  if (own) own->unanswered(batch, waiting_of(key), Awaited::decode(value).trace);
+  if (own_commands) own_commands->unanswered(batch, waiting_of(key), Awaited::decode(value).trace);
   if (store.commit(std::move(batch)).ok()) ++tally.timed_out;  // else the next look tries again
 }
 

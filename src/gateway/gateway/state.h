@@ -289,7 +289,7 @@ struct Gateway::State {
   Status on_own_answer(const gbcs::Message& message, BytesView octets, BytesView key,
                        const Bytes& stored, TraceId trace);
   void expire_own(BytesView key, const Bytes& value);
-  OwnCommands* own = nullptr;
+  OwnCommands* own_commands = nullptr;
 
   // local.cc
   Result<duis::ServiceResponse> return_local_response(const duis::ServiceRequest& request,
