@@ -311,7 +311,9 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
 
 std::optional<UtcTime> day_of(std::string_view text) {
   if (text.size() != 10) return {};
-  return UtcTime::parse_iso(std::string(text) + "T00:00:00Z");
+  std::string midnight(text);
+  midnight += "T00:00:00Z";
+  return UtcTime::parse_iso(midnight);
 }
 
 UtcTime months_later(UtcTime day, int months) {
