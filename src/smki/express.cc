@@ -11,6 +11,9 @@ namespace {
 
 // While one round waits for the disk the next one computes.
 constexpr unsigned kLeadersMax = 2;
+// So many must wait for a second round to start beside the first: small ones cost two commits each
+// and are no sooner done than the next large one.
+constexpr std::size_t kSecondRoundFrom = 16;
 constexpr std::size_t kRoundMax = 256;
 
 }  // namespace
@@ -74,7 +77,7 @@ void ExpressLane::travel(Waiting& mine) {
   // It leaves the queue before this function does.
   // cppcheck-suppress danglingLifetime
   queue_.push_back(&mine);
-  if (leaders_ < kLeadersMax) {
+  if (leaders_ == 0 || (leaders_ < kLeadersMax && queue_.size() >= kSecondRoundFrom)) {
     ++leaders_;
     mine.leads = true;
   }
