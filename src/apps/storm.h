@@ -14,11 +14,11 @@
 namespace wattseal::apps {
 
 struct StormOptions {
-  std::size_t alerts = 0;         // outages of meters; rounded up to the same number for each
-  double per_second = 0;          // pace at which alerts reach the gateway; 0: as fast as they can
-  std::size_t per_delivery = 128; // messages that the WAN provider brings together
-  unsigned senders = 4;           // connections of the WAN provider
-  std::size_t top_ups = 0;        // before the storm, to compare with; during it they go on
+  std::size_t alerts = 0;          // outages of meters; rounded up to the same number for each
+  double per_second = 0;           // pace at which alerts reach the gateway; 0: as fast as they can
+  std::size_t per_delivery = 128;  // messages that the WAN provider brings together
+  unsigned senders = 4;            // connections of the WAN provider
+  std::size_t top_ups = 0;         // before the storm, to compare with; during it they go on
   std::chrono::milliseconds top_up_pause{100};
   std::chrono::seconds patience{120};  // for the last delivery, after the last alert was taken
 };

@@ -121,8 +121,8 @@ inline constexpr Table device_credentials{
 inline constexpr Table recovery_notes{84, "recovery_notes"};  // case(8) number(8) -> Note record
 inline constexpr Table alerts_seen{65, "alerts_seen"};  // device(8) target(8) -> last counters; now
                                                         // in alert_senders
-inline constexpr Table alerts_out{66, "alerts_out"};  // lane(1) user(8) order(8) -> alert waiting
-                                                      // for its user
+inline constexpr Table alerts_out{66, "alerts_out"};    // lane(1) user(8) order(8) -> alert waiting
+                                                        // for its user
 inline constexpr Table alert_senders{68, "alert_senders"};  // device(8) target(8) -> last counters,
                                                             // periods of its codes
 inline constexpr Table alert_consolidations{

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "apps/rtds/data_set.h"
+#include "duis/schema.h"
 #include "tests/vectors.h"
 
 namespace wattseal {
@@ -157,7 +158,7 @@ TEST(Correlate, WhatTransformMakesOfARequestWithARepeatedElementCorrelates) {
     const gbcs::Template& use_case = *gbcs::TemplateSet::built_in()->find(pair.whole.use_case);
     gbcs::Message message = gbcs::decode(pair.pre_command).value();
     with_each_repeated(pair.request.body, [&](const std::string& name) {
-      if (!duis::check_schema(pair.request).ok()) return;
+      if (!duis::check_schema(duis::to_element(pair.request)).ok()) return;
       const gbcs::TransformContext context{pair.request.body,
                                            message.originator,
                                            message.target,

@@ -251,8 +251,11 @@ TEST(Recovery, PutsTheLastResortsCertificatesOnEveryDevice) {
   for (const apps::Premises& one : scene.street->premises()) {
     for (const Eui64 id : {one.esme, one.gsme, one.gpf}) {
       for (const auto& held : scene.street->credentials(id)) {
-        if (held.cell.role == supplier) EXPECT_EQ(held.party, kLastResort) << id.text();
-        if (held.cell.role == access_control_broker) EXPECT_EQ(held.party, apps::DccParty::broker);
+        if (held.cell.role == supplier) {
+          EXPECT_EQ(held.party, kLastResort) << id.text();
+        } else if (held.cell.role == access_control_broker) {
+          EXPECT_EQ(held.party, apps::DccParty::broker);
+        }
       }
       EXPECT_EQ(recovery::holdings_of(store, id).at(Slot{supplier, kSign}).party, kLastResort);
     }

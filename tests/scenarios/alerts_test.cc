@@ -5,6 +5,7 @@
 #include "apps/rebuild.h"
 #include "apps/storm.h"
 #include "gateway/wan_service.h"
+#include "terms/tables.h"
 #include "tests/scenarios/rig.h"
 
 namespace wattseal::scenarios {

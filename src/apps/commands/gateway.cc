@@ -1,4 +1,5 @@
-// wattseal gateway: held requests, alerts held back, thresholds, certified products, what codes mean.
+// wattseal gateway: held requests, alerts held back, thresholds, certified products, what codes
+// mean.
 #include <fmt/format.h>
 
 #include "apps/commands.h"
