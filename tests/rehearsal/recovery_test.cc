@@ -357,7 +357,7 @@ TEST(Rehearsal, GoesOnWhereItWasKilled) {
   const Scratch scratch("rehearsal");
   const std::filesystem::path& folder = scratch.folder;
   const std::string run =
-      command(folder, "--devices 60 --offline 10% --away 6 --answer 2 --retry 2");
+      command(folder, "--devices 60 --offline 10% --away 12 --answer 2 --retry 2");
   // While the estate is installed, while commands leave, while devices are away.
   int killed = 0;
   for (const char* seconds : {"2", "4", "5"}) {
