@@ -99,7 +99,8 @@ struct GovernanceRig : Rig {
     CHECK(move(kind, subject, "networks", std::move(more)) == "done");
     const DecisionId id = resolutions(*store).front().id;
     const std::string number = std::to_string(id);
-    for (const Attendance& one : find_meeting(*store, 1)->present) {
+    const Meeting meeting = find_meeting(*store, 1).value();
+    for (const Attendance& one : meeting.present) {
       if (find_pma_seat(one.seat)->vote == "ordinary")
         CHECK(act("cast-vote", {{"resolution", number}, {"vote", "for"}}, one.person) == "done");
     }
