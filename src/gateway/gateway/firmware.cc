@@ -113,14 +113,14 @@ bool takes(std::string_view variant, DeviceType type) {
 }
 
 Bytes moved_fact(std::string_view event, Eui64 device, const Transfer& transfer, UtcTime now) {
-  return FactWriter(FactKind(63) /*firmware_moved*/, now, transfer.trace)
+  return FactWriter(FactKind::firmware_moved, now, transfer.trace)
       .text(FactField::event, event)
       .eui(FactField::device, device)
       .text(FactField::request_id, transfer.request_id)
-      .octets(FactField(135) /*image_digest*/, transfer.image)
-      .text(FactField(136) /*firmware_version*/, transfer.version)
-      .number(FactField(139) /*blocks*/, (transfer.offset + limit("firmware_block_octets") - 1) /
-                                             limit("firmware_block_octets"))
+      .octets(FactField::image_digest, transfer.image)
+      .text(FactField::firmware_version, transfer.version)
+      .number(FactField::blocks, (transfer.offset + limit("firmware_block_octets") - 1) /
+                                     limit("firmware_block_octets"))
       .bytes();
 }
 
@@ -161,17 +161,17 @@ Result<duis::ServiceResponse> Gateway::State::distribute_firmware(
       continue;
     }
     const Bytes key = transfer_key(*id);
-    if (store.get(storage::Table(78, "firmware"), key)) {
+    if (store.get(tables::firmware, key)) {
       LeftOut::add(left.in_progress, text);
       continue;
     }
     const Transfer transfer{request.id.text(), version, to_bytes(digest), 0,
                             image->size(),     0,       world.now(),      trace};
     batch.require_absent(
-        storage::Table(78, "firmware"), key,
+        tables::firmware, key,
         Refusal{"firmware-no-device"_rule, text + " was given another image at the same moment",
                 path + "DeviceIDList"});
-    batch.put(storage::Table(78, "firmware"), key, transfer.encode());
+    batch.put(tables::firmware, key, transfer.encode());
     batch.append(moved_fact("asked", *id, transfer, world.now()));
     ++going;
   }
@@ -182,7 +182,7 @@ Result<duis::ServiceResponse> Gateway::State::distribute_firmware(
     return Refusal{ppmid ? "firmware-no-ppmid"_rule : "firmware-no-device"_rule,
                    std::to_string(listed_ids(request).size()) + " devices are named",
                    path + "DeviceIDList"};
-  batch.put(storage::Table(78, "firmware"), image_key(digest), *image);
+  batch.put(tables::firmware, image_key(digest), *image);
   TRY(accept_at_once(std::move(batch), request, trace));
   duis::ServiceResponse response =
       answer_to(request, left.any() ? (ppmid ? "W110401" : "W110101") : "I0");
@@ -198,8 +198,7 @@ bool Gateway::State::send_blocks(Eui64 device, const Bytes& row, storage::Batch&
   const UtcTime now = world.now();
   if (now < transfer.next_try) return false;
   const Bytes key = transfer_key(device);
-  const std::optional<Bytes> image =
-      store.get(storage::Table(78, "firmware"), image_key(transfer.image));
+  const std::optional<Bytes> image = store.get(tables::firmware, image_key(transfer.image));
   if (!image) throw Fault("an image on its way is not in the store");
   const std::uint64_t block = limit("firmware_block_octets");
   try {
@@ -218,15 +217,15 @@ bool Gateway::State::send_blocks(Eui64 device, const Bytes& row, storage::Batch&
         std::uint64_t{1} << std::min<std::uint64_t>(transfer.attempts, 9), 300)));
     log::warning("firmware_delayed", {{"trace", transfer.trace.text()}, {"why", fault.what()}});
   }
-  batch.require_value(storage::Table(78, "firmware"), key, row,
+  batch.require_value(tables::firmware, key, row,
                       Refusal{"firmware-no-device"_rule, "the transfer moved meanwhile"});
   const bool done = transfer.offset == transfer.total,
              failed = !done && transfer.attempts >= limit("firmware_attempts_max");
   if (!done && !failed) {
-    batch.put(storage::Table(78, "firmware"), key, transfer.encode());
+    batch.put(tables::firmware, key, transfer.encode());
     return transfer.attempts == 0;
   }
-  batch.erase(storage::Table(78, "firmware"), key);
+  batch.erase(tables::firmware, key);
   batch.append(moved_fact(done ? "delivered" : "failed", device, transfer, now));
   add_firmware_end(batch, device, transfer.request_id, transfer.version, done, transfer.trace);
   return true;
@@ -262,7 +261,7 @@ bool Gateway::State::advance_firmware() {
   std::vector<std::pair<Eui64, Bytes>> rows;
   const Bytes first{kTransfer}, end = storage::prefix_end(first);
   const auto take = [&](const Bytes& from, const Bytes& until) {
-    store.scan(storage::Table(78, "firmware"), from, until, [&](BytesView key, BytesView value) {
+    store.scan(tables::firmware, from, until, [&](BytesView key, BytesView value) {
       rows.emplace_back(Eui64::from_number(get_be(key.subspan(1))), to_bytes(value));
       return rows.size() < kTransfersPerStep;
     });
@@ -284,17 +283,16 @@ bool Gateway::State::forget_images() {
   const std::lock_guard lock(firmware_mutex);
   const Bytes transfers{kTransfer}, images{kImage};
   bool waits = false;
-  store.scan(storage::Table(78, "firmware"), transfers, storage::prefix_end(transfers),
+  store.scan(tables::firmware, transfers, storage::prefix_end(transfers),
              [&](BytesView, BytesView) {
                waits = true;
                return false;
              });
   storage::Batch batch;
-  store.scan(storage::Table(78, "firmware"), images, storage::prefix_end(images),
-             [&](BytesView key, BytesView) {
-               batch.erase(storage::Table(78, "firmware"), key);
-               return true;
-             });
+  store.scan(tables::firmware, images, storage::prefix_end(images), [&](BytesView key, BytesView) {
+    batch.erase(tables::firmware, key);
+    return true;
+  });
   return !waits && !batch.empty() && store.commit(std::move(batch)).ok();
 }
 
