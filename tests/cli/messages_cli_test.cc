@@ -74,7 +74,7 @@ TEST_F(Messages, LongOnesAreSplitIntoBlocksAndJoinedAgain) {
   EXPECT_EQ(json::parse(whole.out)["message"].get<std::string>().substr(0, 4), "DD00");
   const Ran lost = join({1});
   EXPECT_EQ(rule_of(lost), "gbcs-block-missing");
-  EXPECT_EQ(json::parse(lost.out)["detail"], "missing: 2");
+  EXPECT_EQ(json::parse(lost.out)["found"], "missing: 2");
 }
 
 TEST_F(Messages, VerifyTellsSignatureAndMac) {

