@@ -48,10 +48,11 @@ class Inbox {
   std::vector<duis::ServiceResponse> alerts_;
 };
 
-std::size_t alerts_journalled(const Network& net) {
+std::size_t alerts_journalled(const Network& net, Eui64 user) {
   std::size_t count = 0;
   net.platform->store().journal(1, [&](const storage::JournalEntry& entry) {
-    count += FactView::read(entry.fact)->kind() == FactKind::device_alerted ? 1 : 0;
+    const FactView fact = FactView::read(entry.fact).value();
+    if (fact.kind() == FactKind::device_alerted && fact.eui(FactField::target) == user) ++count;
     return true;
   });
   return count;
@@ -68,20 +69,15 @@ void expect_rebuilt(const Network& net) {
 TEST(Alerts, OfADeviceThatRepeatsItselfAreHeldBackListedAndToldAsOne) {
   Network net;
   const Inbox inbox(*net.supplier);
-  const Eui64 user = net.supplier->profile().id, meter = net.home().esme;
-  constexpr std::size_t kAllowed = 20, kMore = 7;  // row "other" of data/alert_thresholds.tsv
-  for (std::size_t i = 0; i < kAllowed + kMore; ++i) {
-    emulators::Misbehaviour storm;
-    storm.storm_alerts = 1;
-    net.street->misbehave(storm);
-    const std::size_t before = alerts_journalled(net);
-    ASSERT_TRUE(Network::soon([&] { return alerts_journalled(net) > before; }));
-    net.street->misbehave({});
-    net.next_fact();
-    if (alerts_journalled(net) >= kAllowed + kMore) break;
-  }
-  const std::size_t made = alerts_journalled(net);
-  ASSERT_GE(made, kAllowed + 1);
+  const Eui64 user = net.supplier->profile().id;
+  constexpr std::size_t kAllowed = 20;  // row "other" of data/alert_thresholds.tsv
+  emulators::Misbehaviour storm;
+  storm.storm_alerts = kAllowed + 7;
+  net.street->misbehave(storm);
+  ASSERT_TRUE(Network::soon([&] { return alerts_journalled(net, user) > kAllowed; }));
+  net.street->misbehave({});
+  net.next_fact();
+  const std::size_t made = alerts_journalled(net, user);
   // Those allowed, and the DCC's notice that more are held back.
   ASSERT_TRUE(Network::soon([&] { return inbox.count() >= kAllowed + 1; }));
   const auto listed = [&] { return ask(net, "/api/v1/alerts", user)["consolidations"]; };
@@ -129,8 +125,6 @@ TEST(Alerts, OfADeviceThatRepeatsItselfAreHeldBackListedAndToldAsOne) {
     }
   }
   EXPECT_EQ(kept, held);
-  EXPECT_TRUE(Eui64::parse(listed()[0]["device"].get<std::string>()).ok());
-  EXPECT_NE(meter, user);
   expect_rebuilt(net);
 }
 
