@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "gateway/service.h"
+#include "gateway/wan_service.h"
 #include "smki/access_log.h"
 #include "smki/cmp.h"
 #include "smki/demand_service.h"
@@ -286,6 +287,31 @@ struct Platform::State {
     must_accept(user_clients[url], url, request);
   }
 
+  // Each lane has connections of its own.
+  std::vector<char> send_many_to_user(unsigned lane, const std::string& url,
+                                      std::span<const gateway::Dispatch> dispatches) {
+    std::unique_ptr<http::Client>& client = alert_clients[lane][url];
+    if (!client) {
+      Result<std::unique_ptr<http::Client>> opened = http::Client::open(url);
+      if (!opened.ok()) throw Fault("no address: " + opened.refusal().detail);
+      client = std::move(*opened);
+    }
+    std::vector<http::Request> requests;
+    for (const gateway::Dispatch& one : dispatches) {
+      http::Request request;
+      request.method = "POST";
+      request.path = "/";
+      request.headers = {{"Content-Type", "application/xml"}};
+      request.body = one.document;
+      request.trace = one.trace;
+      requests.push_back(std::move(request));
+    }
+    std::vector<char> taken;
+    for (const http::Response& response : client->send_all(requests))
+      taken.push_back(response.status / 100 == 2 ? 1 : 0);
+    return taken;
+  }
+
   static void must_accept(std::unique_ptr<http::Client>& client, const std::string& url,
                           const http::Request& request) {
     if (!client) {
@@ -370,6 +396,7 @@ struct Platform::State {
     tally("delivered", "Responses handed to users", &gateway::Gateway::Counts::delivered);
     tally("timed_out", "Requests that ended without an answer",
           &gateway::Gateway::Counts::timed_out);
+    tally("alerts", "Alerts of devices and reports of outages", &gateway::Gateway::Counts::alerts);
     tally("disbelieved", "Device messages that were not believed",
           &gateway::Gateway::Counts::disbelieved);
   }
@@ -442,6 +469,9 @@ struct Platform::State {
           &request_pump, &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
     }
+    for (const std::unique_ptr<Pump>& pump : alert_pumps) {
+      if (pump) pump->stop();
+    }
     flush_access();
   }
   // What was counted before the servers stopped. A disk that is away at this moment costs it.
@@ -484,6 +514,8 @@ struct Platform::State {
   std::string wan_url;
   std::map<std::string, std::unique_ptr<http::Client>> wan_clients;   // command pump only
   std::map<std::string, std::unique_ptr<http::Client>> user_clients;  // response pump only
+  std::array<std::map<std::string, std::unique_ptr<http::Client>>, gateway::kAlertLanes>
+      alert_clients;  // each of its lane's pump only
   std::atomic<bool> stopping = false, issuing_paused = false;
   struct Waiter {
     bool done = false;
@@ -495,6 +527,7 @@ struct Platform::State {
   std::set<std::string> alarms;    // alarm pump only
   std::unique_ptr<Pump> access_pump, alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
       command_pump, response_pump, expiry_pump, request_pump, checkpoint_pump;
+  std::array<std::unique_ptr<Pump>, gateway::kAlertLanes> alert_pumps;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
 
@@ -633,6 +666,10 @@ Status Platform::start_gateway() {
       },
       [&state](const std::string& url, const std::string& document, TraceId trace) {
         state.send_to_user(url, document, trace);
+      },
+      [&state](unsigned lane, const std::string& url,
+               std::span<const gateway::Dispatch> documents) {
+        return state.send_many_to_user(lane, url, documents);
       });
   state.command_pump = std::make_unique<Pump>(
       "commands", [&state] { return state.gateway->send_commands(); },
@@ -640,6 +677,10 @@ Status Platform::start_gateway() {
   state.response_pump = std::make_unique<Pump>(
       "responses", [&state] { return state.gateway->deliver_responses(); },
       std::chrono::milliseconds(50));
+  for (unsigned lane = 0; lane < gateway::kAlertLanes; ++lane)
+    state.alert_pumps[lane] = std::make_unique<Pump>(
+        "alerts", [&state, lane] { return state.gateway->deliver_alerts(lane); },
+        std::chrono::milliseconds(50));
   state.expiry_pump = std::make_unique<Pump>(
       "expiry", [&state] { return state.gateway->expire_requests(); },
       std::chrono::milliseconds(1000));
@@ -661,12 +702,9 @@ Status Platform::start_gateway() {
                                 state.response_pump->wake();
                               }});
   gateway::add_gateway_routes(router, *state.gateway_service);
-  router.on("POST", "/wan/v1/messages", [&state](const http::Request& request) {
-    const Status status = state.gateway->on_device_message(as_bytes(request.body), request.trace);
+  gateway::add_wan_routes(router, *state.gateway, [&state] {
     state.response_pump->wake();
-    if (status.ok()) return http::Response{.status = 202};
-    return http::Response{.status = rule_row(status.refusal().rule).http_status,
-                          .body = explain(status.refusal()) + "\n"};
+    for (const std::unique_ptr<Pump>& pump : state.alert_pumps) pump->wake();
   });
   state.gateway_server = state.serve("gateway", std::move(router), state.options.gateway_port);
   return {};

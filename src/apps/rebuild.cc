@@ -50,6 +50,7 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::schedule_places,
                                        tables::anomaly_files,
                                        tables::quarantine,
+                                       tables::alert_consolidations,
                                        tables::log_tiles,
                                        tables::log_bundles,
                                        tables::journal_checkpoints,
@@ -82,6 +83,8 @@ constexpr NotDerived kNotDerived[] = {
     {tables::local_commands, kMessages},
     {tables::undelivered, kMessages},
     {tables::alerts_seen, "counters of the last alerts, to know one that comes again"},
+    {tables::alert_senders, "counters and counts of the last alerts of each device"},
+    {tables::alerts_out, kMessages},
     {tables::anomaly_counts, "counts of the last day, kept beside the requests they count"},
     {tables::counters, "counters are reserved before they are used, some never are"},
     {tables::log_state, "signed notes: a signature cannot be made again"},
@@ -92,7 +95,7 @@ bool derived_value(BytesView key) {
   const std::string_view name = as_text(key);
   return name == "next_act" || name == "next_person" || name == "next_ceremony" ||
          name == "next_ca_work" || name == "next_schedule" || name == "next_quarantine" ||
-         name == "repository_published" || name.starts_with("crl/");
+         name == "next_consolidation" || name == "repository_published" || name.starts_with("crl/");
 }
 bool compared(storage::Table table, BytesView key) {
   if (table.id() == tables::meta.id()) return derived_value(key);
@@ -178,6 +181,8 @@ class Rebuilding {
       case FactKind::request_quarantined:
       case FactKind::quarantine_noticed:
       case FactKind::quarantine_decided: return gateway::Gateway::replay_anomaly(rows_, fact);
+      case FactKind::device_alerted:
+      case FactKind::alerts_consolidated: return gateway::Gateway::replay_alerts(rows_, fact);
       case FactKind::endpoint_registered: return gateway::Gateway::replay_endpoint(rows_, fact);
       default: return smki_.see(rows_, fact);
     }

@@ -3,6 +3,7 @@
 #include "apps/platform.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "gateway/wan_service.h"
 
 namespace wattseal::apps {
 namespace {
@@ -147,8 +148,9 @@ void Street::tick() {
       const std::lock_guard lock(where->mutex);
       alerts = where->device->tick();
     }
+    const TraceId trace = alerts.empty() ? TraceId() : world_.new_trace();
     const std::lock_guard lock(mutex_);
-    for (Bytes& alert : alerts) waiting_.push_back({std::move(alert), world_.new_trace()});
+    for (Bytes& alert : alerts) waiting_.push_back({std::move(alert), trace});
   }
 }
 
@@ -163,12 +165,18 @@ bool Street::bring_back() {
               std::back_inserter(batch));
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
   }
-  for (std::size_t i = 0; i < batch.size(); ++i) {
+  for (std::size_t i = 0; i < batch.size();) {
+    // Those of one exchange travel together.
+    std::vector<Bytes> messages;
+    for (std::size_t j = i; j < batch.size() && batch[j].trace == batch[i].trace; ++j)
+      messages.push_back(batch[j].message);
+    const bool many = messages.size() > 1;
     http::Request request;
     request.method = "POST";
     request.path = "/wan/v1/messages";
-    request.headers = {{"Content-Type", "application/octet-stream"}};
-    request.body = std::string(as_text(batch[i].message));
+    request.headers = {
+        {"Content-Type", many ? std::string(gateway::kManyMessages) : "application/octet-stream"}};
+    request.body = many ? gateway::join_messages(messages) : std::string(as_text(messages.front()));
     request.trace = batch[i].trace;
     try {
       gateway_->send(request);  // a refusal is the gateway's last word on it
@@ -179,6 +187,7 @@ bool Street::bring_back() {
                       std::make_move_iterator(batch.end()));
       throw;
     }
+    i += messages.size();
   }
   return !batch.empty();
 }
@@ -205,6 +214,13 @@ bool Street::press_enable(Eui64 device) {
   const Place& where = place(device);
   const std::lock_guard lock(where.mutex);
   return where.device->press_enable();
+}
+
+std::vector<Bytes> Street::lose_power(Eui64 device, std::int64_t seconds) {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  where.device->lose_power(seconds);
+  return where.device->tick();
 }
 
 void Street::consume(Eui64 device, std::uint64_t watt_hours_or_litres) {

@@ -45,6 +45,9 @@ class Street {
   Status enter_top_up(Eui64 device, std::string_view digits);
   bool press_enable(Eui64 device);
 
+  // The power fails for so long; what the device says when it is back, in place of the WAN.
+  std::vector<Bytes> lose_power(Eui64 device, std::int64_t seconds);
+
   void connect(const std::string& gateway_url);  // opens the WAN server
   std::string wan_url() const;
   void stop();

@@ -270,7 +270,7 @@ Result<ServiceResponse> read_response(const xml::Element& document) {
   return response;
 }
 
-std::string write(const ServiceResponse& response) {
+xml::Element to_element(const ServiceResponse& response) {
   xml::Element header = element("Header");
   if (response.request_id)
     header.children.push_back(element("RequestID", response.request_id->text()));
@@ -283,8 +283,15 @@ std::string write(const ServiceResponse& response) {
   body.children.push_back(message_of(response));
   xml::Element root = element("Response");
   root.attributes.push_back({"schemaVersion", response.schema_version});
-  root.children = {std::move(header), std::move(body)};
-  return xml::write(root, kPrefixes);
+  root.children.push_back(std::move(header));
+  root.children.push_back(std::move(body));
+  return root;
 }
+
+std::string write(const ServiceResponse& response) {
+  return xml::write(to_element(response), kPrefixes);
+}
+
+const std::vector<xml::Prefix>& prefixes() { return kPrefixes; }
 
 }  // namespace wattseal::duis

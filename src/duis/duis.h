@@ -70,5 +70,8 @@ struct ServiceResponse {
 // not read here (duis-structure).
 Result<ServiceResponse> read_response(const xml::Element& document);
 std::string write(const ServiceResponse& response);  // unsigned document
+// The same as a value, for those who sign many at once; with prefixes() it is written alike.
+xml::Element to_element(const ServiceResponse& response);
+const std::vector<xml::Prefix>& prefixes();
 
 }  // namespace wattseal::duis

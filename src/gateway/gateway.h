@@ -12,6 +12,7 @@
 
 #include "crypto/keys.h"
 #include "gateway/access.h"
+#include "gateway/alerts.h"
 #include "gateway/anomalies.h"
 #include "gateway/transform.h"
 #include "http/http.h"
@@ -37,11 +38,23 @@ using WanSend = std::function<void(Eui64 device, BytesView message, TraceId trac
 using UserSend =
     std::function<void(const std::string& url, const std::string& document, TraceId trace)>;
 
+// Hands documents to one user's endpoint, possibly several before the first is answered. Returns
+// for each, from the first on, whether it was taken; fewer when the user went away after these.
+// Throws Fault when it took none. `lane` names the caller's thread, to whom its connections may
+// belong.
+struct Dispatch {
+  std::string document;
+  TraceId trace;
+};
+using UserSendMany = std::function<std::vector<char>(unsigned lane, const std::string& url,
+                                                     std::span<const Dispatch> documents)>;
+
 class Gateway {
  public:
   Gateway(const World& world, storage::Store& store, const smki::RegistrationAuthority& parties,
           const smki::Repository& repository, const Registration& registration,
-          Inventory& inventory, DccIdentity identity, WanSend wan, UserSend user);
+          Inventory& inventory, DccIdentity identity, WanSend wan, UserSend user,
+          UserSendMany user_many);
   ~Gateway();
 
   // One signed DUIS document in, one signed DUIS document out. HTTP status 200 with the response
@@ -62,6 +75,22 @@ class Gateway {
 
   // From the WAN. A message that is not believed is journalled and dropped; it ends nothing.
   Status on_device_message(BytesView message, TraceId trace);
+  // Many at once, each judged by itself: the verdict of each. Alerts among them share verification
+  // and commit, also with those of other callers; per device they keep their order.
+  std::vector<Status> on_device_messages(std::span<const BytesView> messages, TraceId trace);
+  // From the WAN provider: supplier and network operator of every electricity meter behind the hub
+  // are told (AD1). One that is reported again is the same. Refuses inventory-unknown-device.
+  std::vector<Status> on_outages(std::span<const Outage> outages, TraceId trace);
+  // Consolidations of alerts, oldest first, from a number on; of one user or of all.
+  std::vector<Consolidation> consolidations(std::optional<Eui64> user, std::uint64_t from,
+                                            std::size_t most) const;
+  // Nothing: there is none of that number, or it is another user's.
+  std::optional<Consolidation> consolidation(std::uint64_t number, std::optional<Eui64> user) const;
+  // The alerts that it held back, by their counters, from one on.
+  std::vector<HeldBackAlert> held_back(const Consolidation& consolidation, OriginatorCounter from,
+                                       std::size_t most) const;
+  // What a fact about alerts did to the tables. Throws Fault when it could not happen.
+  static void replay_alerts(storage::Changes& rows, const FactView& fact);
 
   // Responses that the user did not take in the time that they are held (response_hold_hours).
   struct Undelivered {
@@ -75,6 +104,8 @@ class Gateway {
   // Each does a bounded amount of work and returns whether there was any.
   bool send_commands();
   bool deliver_responses();
+  // Of one lane below kAlertLanes; one thread each.
+  bool deliver_alerts(unsigned lane);
   bool expire_requests();
   // Sends what waited for its date and what a schedule has come to.
   bool advance_requests();
@@ -103,7 +134,7 @@ class Gateway {
 
   struct Counts {
     std::uint64_t accepted = 0, refused = 0, sent = 0, answered = 0, delivered = 0, timed_out = 0,
-                  disbelieved = 0;
+                  disbelieved = 0, alerts = 0;
   };
   Counts counts() const;  // since start
   struct State;

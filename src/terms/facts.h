@@ -58,6 +58,9 @@ enum class FactKind : std::uint16_t {
   quarantine_noticed = 49,
   quarantine_decided = 50,
   response_expired = 51,
+  alerts_consolidated = 53,
+  alerts_delivered = 54,
+  outage_reported = 55,
   journal_checkpoint_signed = 80,
   maintenance_planned = 60,
   maintenance_cancelled = 61,
@@ -160,6 +163,11 @@ enum class FactField : std::uint8_t {
   next_due = 116,
   user = 117,
   command_digest = 118,
+  consolidation = 125,
+  alerts_held_back = 126,
+  alerts = 127,  // device and counter of each, 16 octets
+  alert_message = 128,
+  outage_since = 129,  // unix seconds
   transcript_digest = 90,
   witnesses = 91,
   generation = 92,

@@ -102,9 +102,16 @@ inline constexpr Table anomaly_counts{
 inline constexpr Table quarantine{63, "quarantine"};  // number(8) -> Quarantined record
 inline constexpr Table undelivered{
     64, "undelivered"};  // order(8) -> response whose user was away for the time that it is held
-inline constexpr Table alerts_seen{65,
-                                   "alerts_seen"};  // device(8) target(8) counter(8) -> received
-inline constexpr Table meta{40, "meta"};            // small named values: next batch id, next order
+inline constexpr Table alerts_seen{65, "alerts_seen"};  // device(8) target(8) -> last counters; now
+                                                        // in alert_senders
+inline constexpr Table alerts_out{66, "alerts_out"};  // lane(1) user(8) order(8) -> alert waiting
+                                                      // for its user
+inline constexpr Table alert_senders{68, "alert_senders"};  // device(8) target(8) -> last counters,
+                                                            // periods of its codes
+inline constexpr Table alert_consolidations{
+    69, "alert_consolidations"};  // user(8) number(8) -> Consolidation record; with counter(8) ->
+                                  // alert held back; 0(8) due(8) user(8) number(8) -> nothing
+inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
 // Trust: the public log of certificates and lists, signed checkpoints of the journal
 inline constexpr Table log_tiles{
     50, "log_tiles"};  // level(1) index(8) -> hashes of the tile, 32 octets each

@@ -38,17 +38,30 @@ std::string signed_info_element(const crypto::Digest& digest, const std::string&
          "</ds:DigestValue></ds:Reference></ds:SignedInfo>";
 }
 
+std::string declaration_of_prefix() { return " xmlns:ds=\"" + std::string(kDsigNamespace) + "\""; }
+
+// What is signed of a document whose digest is given.
+crypto::Digest signed_info_digest(const crypto::Digest& digest) {
+  return crypto::sha256(as_bytes(signed_info_element(digest, declaration_of_prefix())));
+}
+
 std::string signature_element(const crypto::Digest& digest, const IssuerSerial& signer,
-                              const crypto::PrivateKey& key) {
-  const std::string declaration = " xmlns:ds=\"" + std::string(kDsigNamespace) + "\"";
-  const crypto::Signature value =
-      key.sign(crypto::sha256(as_bytes(signed_info_element(digest, declaration))));
+                              const crypto::Signature& value) {
+  const std::string declaration = declaration_of_prefix();
   return "<ds:Signature" + declaration + ">" + signed_info_element(digest, "") +
          "<ds:SignatureValue>" + to_base64(value) +
          "</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>" +
          escape(signer.issuer_name) + "</ds:X509IssuerName><ds:X509SerialNumber>" +
          signer.serial.decimal() +
          "</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data></ds:KeyInfo></ds:Signature>";
+}
+
+// The canonical form with the Signature before its last end tag.
+std::string with_signature(std::string content, const std::string& signature) {
+  const std::size_t end_tag = content.rfind("</");
+  CHECK(end_tag != std::string::npos);
+  content.insert(end_tag, signature);
+  return std::string(kDeclaration) + content;
 }
 
 // The Signature that sign() replaces, or null. One that stands anywhere else would make the result
@@ -124,11 +137,27 @@ Result<std::string> sign(std::string_view document, const IssuerSerial& signer,
   }
   std::optional<std::string> content = canonical_without(tree, replaced);
   if (!content) return refuse_no_canonical_form();
-  const std::string signature = signature_element(crypto::sha256(as_bytes(*content)), signer, key);
-  const std::size_t end_tag = content->rfind("</");
-  CHECK(end_tag != std::string::npos);
-  content->insert(end_tag, signature);
-  return std::string(kDeclaration) + *content;
+  const crypto::Digest digest = crypto::sha256(as_bytes(*content));
+  return with_signature(std::move(*content),
+                        signature_element(digest, signer, key.sign(signed_info_digest(digest))));
+}
+
+std::vector<std::string> sign_many(std::span<const Element> documents,
+                                   const std::vector<Prefix>& prefixes, const IssuerSerial& signer,
+                                   const crypto::PrivateKey& key) {
+  CHECK(!trim(signer.issuer_name).empty());
+  std::vector<std::string> contents;
+  std::vector<crypto::Digest> digests, to_sign;
+  for (const Element& document : documents) {
+    contents.push_back(write_canonical(document, prefixes));
+    digests.push_back(crypto::sha256(as_bytes(contents.back())));
+    to_sign.push_back(signed_info_digest(digests.back()));
+  }
+  const std::vector<crypto::Signature> signatures = key.sign_many(to_sign);
+  for (std::size_t i = 0; i < contents.size(); ++i)
+    contents[i] = with_signature(std::move(contents[i]),
+                                 signature_element(digests[i], signer, signatures[i]));
+  return contents;
 }
 
 Result<std::string> without_signature(const Document& document) {

@@ -133,7 +133,8 @@ struct Network {
     std::vector<FactKind> kinds;
     platform->store().journal(sequence, [&](const storage::JournalEntry& entry) {
       const FactKind kind = FactView::read(entry.fact).value().kind();
-      if (kind != FactKind::response_delivered) kinds.push_back(kind);
+      if (kind != FactKind::response_delivered && kind != FactKind::alerts_delivered)
+        kinds.push_back(kind);
       return true;
     });
     return kinds;

@@ -1,4 +1,4 @@
-// wattseal gateway: held requests, thresholds and what codes mean.
+// wattseal gateway: held requests, alerts held back, thresholds and what codes mean.
 #include <fmt/format.h>
 
 #include "apps/commands.h"
@@ -54,6 +54,43 @@ int show(const Context& context, const Given& given, const std::string& path) {
     print_held(body);
     fmt::print("{}\n", body.value("document", ""));
   }
+  return kDone;
+}
+
+void print_consolidation(const json& one) {
+  fmt::print("{:<6} {} {} {:<5} {} to {} {} held back{}\n", one.value("number", 0),
+             one.value("user", ""), one.value("device", ""), one.value("code", ""),
+             one.value("from", ""), one.value("until", ""), one.value("held_back", 0),
+             one.contains("told_at") ? "" : ", not yet told");
+}
+
+int show_alerts(const Context& context, const Given& given, const std::string& path) {
+  const Result<http::Response> answer = send(given, "GET", path, "", "");
+  if (!answer.ok()) return refuse(context, answer.refusal());
+  const json body = json::parse(answer->body);
+  if (context.json) {
+    print_json(body);
+    return kDone;
+  }
+  if (body.contains("consolidations")) {
+    for (const json& one : body["consolidations"]) print_consolidation(one);
+    return kDone;
+  }
+  if (body.contains("thresholds")) {
+    for (const json& one : body["thresholds"]) {
+      const std::string treatment =
+          one.contains("alerts") ? fmt::format("{} in {} s, then as one", one.value("alerts", 0),
+                                               one.value("seconds", 0))
+                                 : "each is delivered";
+      fmt::print("{:<16} {:<26} {}. {}\n", one.value("id", ""), treatment, one.value("codes", ""),
+                 one.value("why", ""));
+    }
+    return kDone;
+  }
+  print_consolidation(body);
+  for (const json& one : body["alerts"])
+    fmt::print("  {} {} {}\n", one.value("at", ""), one.value("counter", std::uint64_t{0}),
+               one.value("message", ""));
   return kDone;
 }
 
@@ -173,15 +210,55 @@ void add_anomalies(CLI::App& gateway, Context& context, const std::shared_ptr<Gi
       [&context, given] { context.chosen = [&context, given] { return lodge(context, *given); }; });
 }
 
+void add_alerts(CLI::App& gateway, Context& context, const std::shared_ptr<Given>& given) {
+  CLI::App* const alerts = gateway.add_subcommand(
+      "alerts", "Alerts of devices that are held back and told as one; nothing is lost");
+  alerts->require_subcommand(1);
+  alerts->footer(examples({"wattseal gateway alerts list --user 90-57-53-00-00-01-00-00",
+                           "wattseal gateway alerts show 7 --user 90-57-53-00-00-01-00-00",
+                           "wattseal gateway alerts thresholds"}));
+  const auto add = [&](const std::string& word, const std::string& meaning,
+                       const std::string& example) {
+    CLI::App* const command = alerts->add_subcommand(word, meaning);
+    add_caller(*command, *given);
+    command->footer(examples({example, example + " --json"}));
+    return command;
+  };
+  CLI::App* const list = add("list", "Consolidations, oldest first: which device, code, how many",
+                             "wattseal gateway alerts list --user 90-57-53-00-00-01-00-00");
+  list->callback([&context, given] {
+    context.chosen = [&context, given] { return show_alerts(context, *given, "/api/v1/alerts"); };
+  });
+  CLI::App* const one = add("show", "One, with every alert that it held back, base64",
+                            "wattseal gateway alerts show 7 --user 90-57-53-00-00-01-00-00");
+  one->add_option("number", given->numbers, "Number")->required()->expected(1);
+  one->callback([&context, given] {
+    context.chosen = [&context, given] {
+      return show_alerts(context, *given,
+                         "/api/v1/alerts/" + std::to_string(given->numbers.front()));
+    };
+  });
+  CLI::App* const thresholds =
+      add("thresholds", "Which alerts are consolidated, from how many on, and which never",
+          "wattseal gateway alerts thresholds");
+  thresholds->callback([&context, given] {
+    context.chosen = [&context, given] {
+      return show_alerts(context, *given, "/api/v1/alert-thresholds");
+    };
+  });
+}
+
 }  // namespace
 
 void add_gateway(CLI::App& app, Context& context) {
   const std::shared_ptr<Given> given = std::make_shared<Given>();
-  CLI::App* const gateway =
-      app.add_subcommand("gateway", "The message gateway: held requests, what codes mean");
+  CLI::App* const gateway = app.add_subcommand(
+      "gateway", "The message gateway: held requests and alerts, what codes mean");
   gateway->require_subcommand(1);
   gateway->footer(examples({"wattseal gateway anomalies list --user 90-57-53-00-00-01-00-00",
+                            "wattseal gateway alerts list --user 90-57-53-00-00-01-00-00",
                             "wattseal gateway code E41"}));
+  add_alerts(*gateway, context, given);
   add_anomalies(*gateway, context, given);
   CLI::App* const code = gateway->add_subcommand(
       "code", "What a response code, alert or rule means and what to do about it");

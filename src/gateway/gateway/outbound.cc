@@ -10,7 +10,7 @@ namespace wattseal::gateway {
 namespace {
 
 constexpr std::size_t kRowsPerStep = 256;
-constexpr std::size_t kCommandPrefix = 9, kResponsePrefix = 8;
+constexpr std::size_t kCommandPrefix = 9, kResponsePrefix = 8, kAlertPrefix = 9;
 
 // Rows of stores that were written when the queues had only an order.
 void move_old_rows(storage::Store& store,
@@ -40,9 +40,10 @@ bool is_awaited(const storage::Reader& reader, BytesView command) {
 Gateway::Gateway(const World& world, storage::Store& store,
                  const smki::RegistrationAuthority& parties, const smki::Repository& repository,
                  const Registration& registration, Inventory& inventory, DccIdentity identity,
-                 WanSend wan, UserSend user)
+                 WanSend wan, UserSend user, UserSendMany user_many)
     : state_(std::make_unique<State>(world, store, parties, repository, registration, inventory,
-                                     std::move(identity), std::move(wan), std::move(user))) {
+                                     std::move(identity), std::move(wan), std::move(user),
+                                     std::move(user_many))) {
   move_old_rows(
       store,
       [](const Outgoing& command, BytesView order) {
@@ -60,6 +61,7 @@ Gateway::Gateway(const World& world, storage::Store& store,
   state_->next_command = next_order(store, tables::commands_out, kCommandPrefix);
   state_->next_response = std::max(next_order(store, tables::responses_out, kResponsePrefix),
                                    next_order(store, tables::undelivered, kResponsePrefix));
+  state_->next_alert = next_order(store, tables::alerts_out, kAlertPrefix);
   state_->load_anomalies();
 }
 
@@ -171,9 +173,7 @@ bool Gateway::State::expire_responses(Eui64 user_id, UtcTime now) {
   return true;
 }
 
-// A user that cannot be reached is left alone for twice as long each time.
-void Gateway::State::pause_user(Eui64 user_id, UtcTime now) {
-  Pause& pause = pauses[user_id];
+void Gateway::State::lengthen(Pause& pause, UtcTime now) {
   pause.seconds = std::clamp<std::int64_t>(
       pause.seconds * 2, 1, static_cast<std::int64_t>(limit("delivery_pause_seconds_max")));
   pause.until = now.plus_seconds(pause.seconds);
@@ -202,7 +202,7 @@ bool Gateway::deliver_responses() {
       state.user(std::string(as_text(url.value())), std::string(as_text(response.content)),
                  response.trace);
     } catch (const Fault& fault) {
-      state.pause_user(response.to, now);
+      State::lengthen(state.pauses[response.to], now);
       without.insert(response.to);
       log::warning("user_unreachable", {{"user", response.to.text()},
                                         {"fault", fault.what()},
@@ -262,8 +262,8 @@ std::size_t Gateway::deliver_again(Eui64 user) {
 
 Gateway::Counts Gateway::counts() const {
   const State::Tally& tally = state_->tally;
-  return {tally.accepted,  tally.refused,   tally.sent,       tally.answered,
-          tally.delivered, tally.timed_out, tally.disbelieved};
+  return {tally.accepted,  tally.refused,   tally.sent,        tally.answered,
+          tally.delivered, tally.timed_out, tally.disbelieved, tally.alerts};
 }
 
 }  // namespace wattseal::gateway

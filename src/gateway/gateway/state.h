@@ -7,6 +7,8 @@
 
 #include "gateway/anomalies.h"
 #include "gateway/gateway.h"
+#include "gateway/gateway/alert_intake.h"
+#include "gateway/gateway/device_keys.h"
 #include "gateway/gateway/queues.h"
 #include "gateway/gateway/signers.h"
 #include "gbcs/security.h"
@@ -107,11 +109,19 @@ duis::RequestId request_id_of(BytesView request_key);
 Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter,
                    gbcs::MessageCode code);
 
+struct AlertOut;
+
+// What a DCC alert may have beside its content.
+struct DccAlertExtra {
+  std::uint64_t quarantine = 0;            // of whose beginning it is the notice
+  std::optional<std::uint32_t> throttled;  // consolidation that it tells of
+};
+
 struct Gateway::State {
   State(const World& the_world, storage::Store& the_store,
         const smki::RegistrationAuthority& the_parties, const smki::Repository& the_repository,
         const Registration& the_registration, Inventory& the_inventory, DccIdentity the_identity,
-        WanSend the_wan, UserSend the_user)
+        WanSend the_wan, UserSend the_user, UserSendMany the_user_many)
       : world(the_world),
         store(the_store),
         parties(the_parties),
@@ -120,7 +130,8 @@ struct Gateway::State {
         inventory(the_inventory),
         identity(std::move(the_identity)),
         wan(std::move(the_wan)),
-        user(std::move(the_user)) {}
+        user(std::move(the_user)),
+        user_many(std::move(the_user_many)) {}
 
   const World& world;
   storage::Store& store;
@@ -131,12 +142,20 @@ struct Gateway::State {
   DccIdentity identity;
   WanSend wan;
   UserSend user;
+  UserSendMany user_many;
   std::shared_ptr<const gbcs::TemplateSet> templates = gbcs::TemplateSet::built_in();
-  std::atomic<std::uint64_t> next_command{1}, next_response{1};
+  std::atomic<std::uint64_t> next_command{1}, next_response{1}, next_alert{1};
   struct Pause {
     std::int64_t seconds = 0;
     UtcTime until;
   };
+  // A user that cannot be reached is left alone for twice as long each time.
+  static void lengthen(Pause& pause, UtcTime now);
+  struct AlertLane {
+    std::map<Eui64, Pause> pauses;
+    Eui64 last_served;
+  };
+  std::array<AlertLane, kAlertLanes> alert_lanes;  // each of its thread only
   std::map<Eui64, Pause> pauses;      // users whose endpoint failed, deliver_responses only
   Eui64 last_delivered;               // deliver_responses only
   std::vector<Eui64> last_commanded;  // by class, send_commands only
@@ -146,7 +165,7 @@ struct Gateway::State {
 
   struct Tally {
     std::atomic<std::uint64_t> accepted{0}, refused{0}, sent{0}, answered{0}, delivered{0},
-        timed_out{0}, disbelieved{0};
+        timed_out{0}, disbelieved{0}, alerts{0};
   } tally;
 
   // intake.cc
@@ -212,7 +231,6 @@ struct Gateway::State {
   // outbound.cc
   std::vector<QueueRow> next_commands();
   bool expire_responses(Eui64 user_id, UtcTime now);
-  void pause_user(Eui64 user_id, UtcTime now);
 
   // schedules.cc
   Status accept_at_once(storage::Batch batch, const duis::ServiceRequest& request, TraceId trace);
@@ -233,7 +251,8 @@ struct Gateway::State {
 
   // inbound.cc
   Status disbelieve(BytesView octets, const Refusal& refusal, TraceId trace);
-  Status on_alert(const gbcs::Message& message, BytesView octets, TraceId trace);
+  // A message that is no alert.
+  Status on_other(const gbcs::Message& message, BytesView octets, TraceId trace);
   Status on_answer(const gbcs::Message& message, BytesView octets, TraceId trace);
   void expire(BytesView key, const Bytes& value);
   Status check_device(const gbcs::Message& message);
@@ -244,8 +263,22 @@ struct Gateway::State {
   void add_response(storage::Batch& batch, Eui64 to, const duis::ServiceResponse& response,
                     TraceId trace, std::uint64_t quarantine = 0);
   void add_dcc_alert(storage::Batch& batch, Eui64 to, std::string_view code, xml::Element content,
-                     TraceId trace, std::uint64_t quarantine = 0);
+                     TraceId trace, DccAlertExtra extra = {});
 
+  // alert_arrival.cc
+  void verify_alerts(const AlertGroup& group);
+  void commit_alerts(const AlertGroup& group);
+  bool close_consolidations();
+
+  // alert_delivery.cc
+  duis::ServiceResponse alert_document(Eui64 to, const AlertOut& alert) const;
+  std::vector<std::string> alert_documents(Eui64 to, std::span<const AlertOut* const> alerts) const;
+  bool expire_alerts(Octet lane, Eui64 to, UtcTime now);
+
+  DeviceKeys device_keys{repository, limit("alert_keys_cached_max")};
+  AlertIntake alert_intake{[this](const AlertGroup& group) { verify_alerts(group); },
+                           [this](const AlertGroup& group) { commit_alerts(group); },
+                           limit("alert_group_max")};
   Signers signers;
   std::mutex counters_mutex;
   struct Reserved {
