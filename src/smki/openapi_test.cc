@@ -10,6 +10,7 @@
 #include "smki/demand_service.h"
 #include "smki/document_service.h"
 #include "smki/est.h"
+#include "smki/governance_service.h"
 #include "smki/log.h"
 #include "smki/ra_service.h"
 #include "smki/repository_routes.h"
@@ -28,6 +29,7 @@ struct Routes {
   OfficeService office{rig.world, rig.office, rig.authority, *rig.store, [] {}};
   Demand demand{rig.world, *rig.store};
   DemandService forecasting{rig.world, *rig.store, demand, rig.office};
+  const GovernanceService governance{rig.world, *rig.store, rig.office};
   CmpService cmp{service, rig.office, nullptr, {}};
   Documents documents{rig.world, *rig.store};
   DocumentService library{documents, rig.office};
@@ -36,6 +38,7 @@ struct Routes {
     add_subscriber_routes(smki, service);
     add_office_routes(smki, office);
     add_demand_routes(smki, forecasting);
+    add_governance_routes(smki, governance);
     add_est_routes(smki, service);
     add_cmp_routes(smki, cmp);
     add_openapi_route(smki, ApiOf::smki);

@@ -164,7 +164,8 @@ void move(const ActScene& scene, storage::Batch& batch, const json& payload, con
       .number(FactField::act, act.id);
   if (payload.contains("concerns")) fact.text(FactField::organisation, get(payload, "concerns"));
   std::string lines;
-  for (const Factor& one : read_factors(kind, get(payload, "factors")).value())
+  const std::vector<Factor> factors = read_factors(kind, get(payload, "factors")).value();
+  for (const Factor& one : factors)
     lines += one.name + " " + std::to_string(one.weight) + " " + std::to_string(one.score) + " " +
              one.finding + "\n";
   if (!lines.empty()) fact.text(FactField::factors, lines);

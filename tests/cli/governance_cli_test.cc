@@ -238,8 +238,8 @@ class DemandCommands : public Governance {
 
 TEST_F(DemandCommands, ReportTheEdges) {
   std::map<std::string, std::string> verdicts;
-  for (const json& row : demand("report --month 2024-04")["subscribers"])
-    verdicts[row["name"]] = row["verdict"];
+  const json report = demand("report --month 2024-04");
+  for (const json& row : report["subscribers"]) verdicts[row["name"]] = row["verdict"];
   EXPECT_EQ(verdicts, (std::map<std::string, std::string>{{"Exactly", "over"},
                                                           {"Below", "within"},
                                                           {"Zero", "over"},
