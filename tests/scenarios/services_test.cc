@@ -162,6 +162,56 @@ TEST_F(Services, AHubIsInstalledAndReturned) {
   EXPECT_EQ(status(kProxy), DeviceStatus::commissioned);
 }
 
+// The hub executes it for the broker, who asks on the supplier's behalf.
+TEST_F(Services, ADeviceComesIntoTheLogOfItsHubAndLeavesIt) {
+  Network& net = Services::net();
+  const std::string point = net.home().mprn.text();
+  ASSERT_EQ(
+      ask("12.2", {id(kMeter), leaf("DeviceManufacturer", "Maker"), leaf("DeviceModel", "EM-9"),
+                   leaf("DeviceType", "ESME"), leaf("FirmwareVersion", "00000001")})
+          .response_code,
+      "I0");
+  const auto log = [&](const char* type, bool with_code) {
+    std::vector<xml::Element> children{id(kMeter), leaf("RequestType", type)};
+    if (with_code)
+      children.push_back(node(
+          "AddDeviceToCHFWhitelist",
+          {leaf("JoinTimePeriod", "3600"), leaf("InstallCode", "00112233445566778899AABBCCDDEEFF"),
+           leaf("ImportMPxN", point)}));
+    return user().request(net.home().chf, "8.11", 1, body_of(std::move(children)),
+                          user().next_counter());
+  };
+  user().remember(net.home().chf, DeviceType::chf);
+  const std::size_t notices = user().notices().size();
+  // The MAC of the answer is for the broker: the user waits for the alert.
+  ASSERT_EQ(user().acknowledge(log("Add", true)).value().response_code, "I99");
+  ASSERT_TRUE(user().wait_for_notice(notices + 1, kPatience));
+  EXPECT_EQ(user().notices().back().dcc_alert_code, "N13");
+  const gateway::Device device = net.platform->inventory().find(kMeter).value();
+  EXPECT_EQ(device.status, DeviceStatus::whitelisted);
+  EXPECT_EQ(device.hub, net.home().chf);
+  EXPECT_EQ(device.meter_point, point);
+  EXPECT_EQ(net.platform->inventory().find(net.home().esme)->hub, net.home().chf);
+  ASSERT_EQ(user().acknowledge(log("Remove", false)).value().response_code, "I99");
+  EXPECT_TRUE(Network::soon([&] { return status(kMeter) == DeviceStatus::pending; }));
+}
+
+TEST_F(Services, WhatADeviceSaysOfItsFirmwareCorrectsTheInventory) {
+  Network& net = Services::net();
+  const Eui64 meter = net.home().esme;
+  ASSERT_TRUE(
+      net.platform->inventory()
+          .apply({{.device = meter, .event = "updated", .firmware_version = "00000099"}}, {})
+          .ok());
+  const std::size_t notices = user().notices().size();
+  const apps::Exchange read =
+      user().send(user().request(meter, "11.2", 1, {}, user().next_counter()), kPatience).value();
+  ASSERT_TRUE(read.parsed.has_value()) << read.rule;
+  ASSERT_TRUE(user().wait_for_notice(notices + 1, kPatience));
+  EXPECT_EQ(user().notices().back().dcc_alert_code, "N20");
+  EXPECT_NE(net.platform->inventory().find(meter)->firmware_version, "00000099");
+}
+
 TEST_F(Services, CoverageIsByPostcode) {
   const duis::ServiceResponse found =
       ask("12.1",

@@ -76,9 +76,11 @@ std::string note_of(const duis::ServiceRequest& request) {
 
 namespace {
 
-// 8.11: the device is in the log of the hub, or is not any more.
-std::vector<InventoryEvent> hub_log_events(const Inventory& inventory, Eui64 hub,
-                                           const std::string& note) {
+// 8.11: the device is in the log of the hub, or is not any more. Only a device that is new there
+// learns its hub and, when the user supplies it, its meter point: nobody moves another's device.
+std::vector<InventoryEvent> hub_log_events(const Inventory& inventory,
+                                           const Registration& registration,
+                                           const duis::RequestId& asked, const std::string& note) {
   const std::vector<std::string> parts = parts_of(note);
   if (parts.size() != 3) return {};
   const Result<Eui64> id = Eui64::parse(parts[1]);
@@ -86,23 +88,25 @@ std::vector<InventoryEvent> hub_log_events(const Inventory& inventory, Eui64 hub
   const Result<Device> device = inventory.find(*id);
   if (!device.ok()) return {};
   const std::string event = parts[0] == "Add" ? "added-to-device-log" : "removed-from-device-log";
-  std::vector<InventoryEvent> events;
-  if (can(*device, event)) events.push_back({*id, event});
-  if (parts[0] != "Add") return events;
+  if (!can(*device, event)) return {};
+  std::vector<InventoryEvent> events{{*id, event}};
+  if (parts[0] != "Add")
+    return device->hub == asked.target ? events : std::vector<InventoryEvent>();
   InventoryEvent known{*id, "updated"};
-  known.hub = hub;
-  known.meter_point = parts[2];
+  known.hub = asked.target;
+  const Result<MeterPoint> point = registration.find(parts[2]);
+  if (point.ok() && point->supplier == asked.originator) known.meter_point = parts[2];
   events.push_back(known);
   return events;
 }
 
-// The event for each of them that it can follow.
-std::vector<InventoryEvent> events_for(const Inventory& inventory, std::initializer_list<Eui64> ids,
-                                       const std::string& event) {
+// The event for each of them on the hub that it can follow.
+std::vector<InventoryEvent> events_for(const Inventory& inventory, Eui64 hub,
+                                       std::initializer_list<Eui64> ids, const std::string& event) {
   std::vector<InventoryEvent> events;
   for (const Eui64 id : ids) {
     const Result<Device> device = inventory.find(id);
-    if (device.ok() && can(*device, event)) events.push_back({id, event});
+    if (device.ok() && device->hub == hub && can(*device, event)) events.push_back({id, event});
   }
   return events;
 }
@@ -156,7 +160,7 @@ storage::Batch Gateway::State::effects_of(const gbcs::Message& message, const Re
   const Result<Device> device = inventory.find(id.target);
   std::vector<InventoryEvent> events;
   if (variant == "8.11") {
-    if (done) events = hub_log_events(inventory, id.target, record.note);
+    if (done) events = hub_log_events(inventory, registration, id, record.note);
     add_dcc_alert(
         batch, id.originator, done ? kLogUpdated : kLogNotUpdated,
         node("UpdateHANDeviceLogResult", {leaf("UpdateHANDeviceLogServiceRequestID", id.text())}),
@@ -165,9 +169,9 @@ storage::Batch Gateway::State::effects_of(const gbcs::Message& message, const Re
   if (!done || !device.ok()) return batch;
   if (record.service_reference == "8.7") {
     const Result<Eui64> other = Eui64::parse(record.note);
-    if (other.ok()) events = events_for(inventory, {id.target, *other}, "joined");
+    if (other.ok()) events = events_for(inventory, device->hub, {id.target, *other}, "joined");
   } else if (variant == "8.1.1") {
-    events = events_for(inventory, {id.target}, "commission-succeeded");
+    events = events_for(inventory, device->hub, {id.target}, "commission-succeeded");
   } else if (variant == "6.23") {
     add_supplier_changed(batch, *device, record.note, trace);
   } else if (variant == "11.2" || variant == "11.3") {
