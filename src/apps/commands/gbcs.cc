@@ -126,6 +126,7 @@ void add_gbcs(CLI::App& app, Context& context) {
   add_parse(*gbcs, context);
   add_use_cases(*gbcs, context);
   add_gbcs_keys(*gbcs, context);
+  add_gbcs_blocks(*gbcs, context);
   gbcs->footer(examples({"wattseal gbcs parse message.hex", "wattseal gbcs use-cases --json",
                          "wattseal gbcs verify response.hex --certificate meter-ds.pem"}));
 }
