@@ -143,6 +143,11 @@ struct Client::State {
     parser.skip(head_only);
     parser.eager(true);
     beast::error_code error;
+    const auto take = [&] {
+      buffer.consume(parser.put(buffer.data(), error));
+      if (error && error != beast::http::error::need_more) fail(error.message());
+    };
+    if (buffer.size() != 0) take();  // answers that came together
     while (!parser.is_done()) {
       const auto room = buffer.prepare(kReadOctets);
       std::size_t count = 0;
@@ -152,11 +157,11 @@ struct Client::State {
       if (!open && !parser.got_some()) return std::nullopt;
       if (open) {
         buffer.commit(count);
-        buffer.consume(parser.put(buffer.data(), error));
+        take();
       } else {
         parser.put_eof(error);
+        if (error) fail(error.message());
       }
-      if (error && error != beast::http::error::need_more) fail(error.message());
     }
     Response response = response_of(parser);
     if (!parser.get().keep_alive()) disconnect();
