@@ -263,6 +263,22 @@ struct Platform::State {
 
   // ---- the way out
 
+  // Each hands responses to one user at a time, so that a slow one holds up nobody else.
+  struct Lane {
+    std::unique_ptr<Pump> pump;
+    std::atomic<bool> busy = false;
+  };
+  bool deliver_step(Lane& lane) {
+    lane.busy = true;
+    const auto idle = [&lane](gateway::Gateway*) { lane.busy = false; };
+    const std::unique_ptr<gateway::Gateway, decltype(idle)> at_the_end(gateway.get(), idle);
+    return gateway->deliver_responses();
+  }
+  void wake_lane() {
+    const auto free = std::ranges::find_if(lanes, [](const Lane& lane) { return !lane.busy; });
+    if (free != lanes.end()) free->pump->wake();
+  }
+
   void send_to_device(Eui64 device, BytesView message, TraceId trace) {
     std::string url;
     {
@@ -285,7 +301,15 @@ struct Platform::State {
     request.headers = {{"Content-Type", "application/xml"}};
     request.body = document;
     request.trace = trace;
-    must_accept(user_clients[url], url, request);
+    std::unique_ptr<http::Client> client;
+    {
+      const std::lock_guard lock(user_clients_mutex);
+      const auto idle = user_clients.find(url);
+      if (idle != user_clients.end()) client = std::move(user_clients.extract(idle).mapped());
+    }
+    must_accept(client, url, request);
+    const std::lock_guard lock(user_clients_mutex);
+    user_clients.emplace(url, std::move(client));
   }
 
   static void must_accept(std::unique_ptr<http::Client>& client, const std::string& url,
@@ -439,9 +463,12 @@ struct Platform::State {
          {&gateway_server, &smki_server, &repository_server}) {
       if (*server) (*server)->stop();
     }
+    for (Lane& lane : lanes) {
+      if (lane.pump) lane.pump->stop();
+    }
     for (std::unique_ptr<Pump>* pump :
-         {&access_pump, &alarm_pump, &backup_pump, &command_pump, &response_pump, &expiry_pump,
-          &request_pump, &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
+         {&access_pump, &alarm_pump, &backup_pump, &command_pump, &expiry_pump, &request_pump,
+          &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
     }
     flush_access();
@@ -485,8 +512,9 @@ struct Platform::State {
   std::unique_ptr<gateway::GatewayService> gateway_service;
   std::mutex url_mutex;
   std::string wan_url;
-  std::map<std::string, std::unique_ptr<http::Client>> wan_clients;   // command pump only
-  std::map<std::string, std::unique_ptr<http::Client>> user_clients;  // response pump only
+  std::map<std::string, std::unique_ptr<http::Client>> wan_clients;  // command pump only
+  std::mutex user_clients_mutex;
+  std::multimap<std::string, std::unique_ptr<http::Client>> user_clients;  // those not in use
   std::atomic<bool> stopping = false, issuing_paused = false;
   struct Waiter {
     bool done = false;
@@ -496,8 +524,9 @@ struct Platform::State {
   std::multimap<smki::BatchId, Waiter*> waiters;
   std::int64_t checkpoint_at = 0;  // publish pump only
   std::set<std::string> alarms;    // alarm pump only
+  std::vector<Lane> lanes{limit("delivery_lanes")};
   std::unique_ptr<Pump> access_pump, alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
-      command_pump, response_pump, expiry_pump, request_pump, checkpoint_pump;
+      command_pump, expiry_pump, request_pump, checkpoint_pump;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
 
@@ -641,9 +670,11 @@ Status Platform::start_gateway() {
   state.command_pump = std::make_unique<Pump>(
       "commands", [&state] { return state.gateway->send_commands(); },
       std::chrono::milliseconds(50));
-  state.response_pump = std::make_unique<Pump>(
-      "responses", [&state] { return state.gateway->deliver_responses(); },
-      std::chrono::milliseconds(50));
+  for (State::Lane& lane : state.lanes) {
+    lane.pump = std::make_unique<Pump>(
+        "responses", [&state, &lane] { return state.deliver_step(lane); },
+        std::chrono::milliseconds(50));
+  }
   state.expiry_pump = std::make_unique<Pump>(
       "expiry", [&state] { return state.gateway->expire_requests(); },
       std::chrono::milliseconds(1000));
@@ -662,12 +693,12 @@ Status Platform::start_gateway() {
   state.gateway_service = std::make_unique<gateway::GatewayService>(
       gateway::GatewayService{state.world, *state.gateway, state.office, DccParty::party, [&state] {
                                 state.command_pump->wake();
-                                state.response_pump->wake();
+                                state.wake_lane();
                               }});
   gateway::add_gateway_routes(router, *state.gateway_service);
   router.on("POST", "/wan/v1/messages", [&state](const http::Request& request) {
     const Status status = state.gateway->on_device_message(as_bytes(request.body), request.trace);
-    state.response_pump->wake();
+    state.wake_lane();
     if (status.ok()) return http::Response{.status = 202};
     return http::Response{.status = rule_row(status.refusal().rule).http_status,
                           .body = explain(status.refusal()) + "\n"};

@@ -58,6 +58,7 @@ enum class FactKind : std::uint16_t {
   quarantine_noticed = 49,
   quarantine_decided = 50,
   response_expired = 51,
+  local_command_expired = 56,
   journal_checkpoint_signed = 80,
   maintenance_planned = 60,
   maintenance_cancelled = 61,
