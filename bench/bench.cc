@@ -88,7 +88,8 @@ constexpr Row kRows[] = {{"issue_batch", issue_batch},
                          {"parse", parse},
                          {"transform", transform},
                          {"duis_verify", duis_verify},
-                         {"duis_schema", duis_schema}};
+                         {"duis_schema", duis_schema},
+                         {"alert_storm", alert_storm}};
 
 nlohmann::json to_json(const Results& results) {
   nlohmann::json list = nlohmann::json::array();
@@ -117,6 +118,10 @@ int run(int count, char** words) {
   app.add_option("--certificates", certificates, "Certificates of repository_scale")
       ->check(CLI::Range(10'000, 20'000'000))
       ->capture_default_str();
+  std::size_t alerts = 1'098'000;
+  app.add_option("--alerts", alerts, "Alerts of alert_storm; 18300 make a second")
+      ->check(CLI::Range(100, 10'000'000))
+      ->capture_default_str();
   CLI11_PARSE(app, count, words);
   const std::unique_ptr<Clock> clock = system_clock();
   const std::unique_ptr<Random> random = system_random();
@@ -125,7 +130,8 @@ int run(int count, char** words) {
       (data.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(data)) /
       ("wattseal-bench-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
-  const Bench bench{world, folder, std::max(1u, std::thread::hardware_concurrency()), certificates};
+  const Bench bench{world, folder, std::max(1u, std::thread::hardware_concurrency()), certificates,
+                    alerts};
   Results results;
   bool found = false;
   fmt::print("{:<22}{:>12} {:<16}{:>12} {:>7}  {}\n", "name", "value", "unit", "limit", "ratio",

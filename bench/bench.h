@@ -23,6 +23,7 @@ struct Bench {
   std::filesystem::path folder;  // scratch, on the disk that is measured
   unsigned cores = 2;
   std::size_t certificates = 200'000;  // of repository_scale
+  std::size_t alerts = 1'098'000;      // of alert_storm: a minute
 
   // Seconds that `work` takes.
   double seconds(const std::function<void()>& work) const;
@@ -54,5 +55,6 @@ void parse(const Bench& bench, Results& results);
 void transform(const Bench& bench, Results& results);
 void duis_verify(const Bench& bench, Results& results);
 void duis_schema(const Bench& bench, Results& results);
+void alert_storm(const Bench& bench, Results& results);
 
 }  // namespace wattseal::bench

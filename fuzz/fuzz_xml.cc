@@ -1,8 +1,12 @@
 // Documents: parsing, the signature profile, service requests and responses. What is read as a
-// request is written and read again; what is signed verifies.
+// request is written and read again; what is signed verifies; what the quick reader takes, libxml2
+// reads the same.
 #include "base/check.h"
 #include "duis/duis.h"
+#include "xml/c14n.h"
 #include "xml/dsig.h"
+#include "xml/plain_reader.h"
+#include "xml/watched_parser.h"
 
 using namespace wattseal;
 
@@ -21,10 +25,24 @@ void sign_and_verify(std::string_view text) {
   CHECK(bare.ok() && xml::parse(*bare).ok());
 }
 
+void read_both_ways(const std::string& text, const xml::Limits& limits) {
+  xml::Tree plain;
+  if (!xml::read_plain(text, limits, plain)) return;
+  const Result<xml::XmlDoc> parsed = xml::parse_tree(text, limits);
+  CHECK(parsed.ok());
+  const xml::Tree other = xml::tree_of(**parsed);
+  CHECK(plain.nodes.size() == other.nodes.size() && plain.root == other.root);
+  CHECK(xml::canonical_without(plain, xml::kNothing) ==
+        xml::canonical_without(other, xml::kNothing));
+  CHECK(xml::canonical_exclusive(plain, plain.root) == xml::canonical_exclusive(other, other.root));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const Result<xml::Document> document = xml::parse(as_text({data, size}), {65'536, 32, 2'000});
+  constexpr xml::Limits kLimits{65'536, 32, 2'000};
+  if (size <= kLimits.octets) read_both_ways(std::string(as_text({data, size})), kLimits);
+  const Result<xml::Document> document = xml::parse(as_text({data, size}), kLimits);
   if (!document.ok()) return 0;
   (void)xml::claimed_signer(*document).ok();
   sign_and_verify(as_text({data, size}));

@@ -42,6 +42,8 @@ void add_pma(CLI::App& app, Context& context);
 void add_assurance(CLI::App& app, Context& context);
 void add_repository(CLI::App& app, Context& context);
 void add_gateway(CLI::App& app, Context& context);
+void add_recovery(CLI::App& app, Context& context);
+void add_recovery_rehearse(CLI::App& recovery, Context& context);  // recovery rehearse, estate
 void add_gbcs(CLI::App& app, Context& context);
 void add_duis(CLI::App& app, Context& context);
 void add_duis_schema(CLI::App& duis, Context& context);  // of duis: validate, describe, new

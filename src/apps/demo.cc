@@ -69,6 +69,7 @@ class Demo {
     console_.step("Onboarding", [this] { return onboard(); });
     console_.step("Revocation", [this] { return revoke(); });
     console_.step("Refusals", [this] { return refusals(); });
+    if (options_.storm.alerts != 0) console_.step("Power cut", [this] { return power_cut(); });
     console_.step("Audit", [this] { return prove(); });
     return summary();
   }
@@ -310,6 +311,7 @@ class Demo {
       device(one.gpf, DeviceType::gpf, "");
     }
     must_succeed(platform_->registration().record(points, world_.new_trace()), "registration");
+    must_succeed(platform_->cos().record(points, world_.new_trace()), "the CoS party's view");
     must_succeed(platform_->inventory().apply(events, world_.new_trace()), "the inventory");
     return events.size();
   }
@@ -523,6 +525,41 @@ class Demo {
     return "each names its rule, and nothing changed";
   }
 
+  // Microseconds from the request to the verified answer.
+  std::optional<std::int64_t> one_top_up() {
+    const OriginatorCounter counter = supplier_->next_top_up_counter();
+    const std::string code = supplier_->top_up_code(home().esme, counter, 1);
+    const Result<Exchange> exchange = supplier_->send(
+        supplier_->request(home().esme, "2.2", 1, node("", {leaf("UTRN", code)}), counter),
+        kPatience);
+    if (!exchange.ok() || !exchange->parsed || !exchange->parsed->success) return std::nullopt;
+    return exchange->microseconds;
+  }
+
+  std::string power_cut() {
+    ServiceUser* const users[] = {supplier_, network_};
+    const StormReport report =
+        run_storm(world_, platform_->workers(), *street_, platform_->gateway_url(),
+                  DccParty::broker, users, options_.storm, [this] { return one_top_up(); });
+    storm_ = to_json(report);
+    if (!options_.storm_tsv.empty()) write_storm_tsv(report, options_.storm_tsv);
+    for (const std::string& line : storm_plot(report)) console_.line(line);
+    must(report.taken == report.alerts && report.lost() == 0 && report.out_of_order == 0,
+         "every alert delivered, in its device's order; it is " + storm_.dump());
+    console_.line(
+        fmt::format("{} alerts made, taken and delivered; memory grew by {:.0f} MB at most",
+                    with_thousands(report.alerts), report.memory_most - report.memory_before));
+    if (report.top_ups_before.count != 0)
+      console_.line(
+          fmt::format("top-ups p50/p99 before {:.1f}/{:.1f} ms, meanwhile {:.1f}/{:.1f} ms",
+                      static_cast<double>(report.top_ups_before.p50) / 1000,
+                      static_cast<double>(report.top_ups_before.p99) / 1000,
+                      static_cast<double>(report.top_ups_during.p50) / 1000,
+                      static_cast<double>(report.top_ups_during.p99) / 1000));
+    return fmt::format("{} alerts, {:.0f} a second, none lost", with_thousands(report.alerts),
+                       static_cast<double>(report.alerts) / report.seconds_delivering);
+  }
+
   std::string prove() {
     for (int i = 0; i < 1000 && platform_->gateway().counts().timed_out == 0; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -555,6 +592,7 @@ class Demo {
               {"refused", counts.refused},
               {"answered", counts.answered},
               {"timed_out", counts.timed_out}}},
+            {"storm", storm_},
             {"key_store", platform_->key_store_kind()},
             {"total_seconds", console_.seconds_since_start()},
             {"steps", std::move(steps)}};
@@ -571,6 +609,7 @@ class Demo {
   double certificates_per_second_ = 0, look_ups_per_second_ = 0, reads_per_second_ = 0,
          first_answer_seconds_ = 0;
   std::uint64_t journal_entries_ = 0;
+  json storm_;  // null without one
 };
 
 void print_summary(const json& summary) {

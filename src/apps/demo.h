@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "apps/platform.h"
+#include "apps/storm.h"
 #include "emulators/misbehaviour.h"
 
 namespace wattseal::apps {
@@ -13,9 +14,11 @@ namespace wattseal::apps {
 struct DemoOptions {
   std::size_t premises = 1000;  // 1 to 100,000
   PlatformOptions platform;
-  std::filesystem::path json;  // where the summary is written; empty: nowhere
-  bool tour = false;           // a day at the first premises, too: see tour.h
-  bool stay = false;           // leave everything running until interrupted
+  StormOptions storm;               // with alerts: a step after the tour
+  std::filesystem::path storm_tsv;  // its plot data; empty: nowhere
+  std::filesystem::path json;       // where the summary is written; empty: nowhere
+  bool tour = false;                // a day at the first premises, too: see tour.h
+  bool stay = false;                // leave everything running until interrupted
   bool quiet = false;
   emulators::Misbehaviour misbehaviour = {};  // of all devices, once the tour is over; with stay
   std::function<void()> wait_for_end;  // blocks until the program is asked to end; used with stay

@@ -85,10 +85,10 @@ int run(int count, char** words) {
   app.add_flag("--json", context.json, "Print data and refusals as JSON");
   app.require_subcommand(1);
   app.fallthrough();
-  for (const auto add :
-       {add_demo, add_up, add_smki, add_ceremony, add_ra, add_pma, add_assurance, add_backup,
-        add_handover, add_repository, add_gateway, add_duis, add_gbcs, add_correlate, add_mmc,
-        add_utrn, add_audit, add_conformance, add_completion})
+  for (const auto add : {add_demo,    add_up,        add_smki,   add_ceremony,    add_ra,
+                         add_pma,     add_assurance, add_backup, add_handover,    add_repository,
+                         add_gateway, add_recovery,  add_duis,   add_gbcs,        add_correlate,
+                         add_mmc,     add_utrn,      add_audit,  add_conformance, add_completion})
     add(app, context);
   // Set last: commands would inherit it.
   app.footer(examples({"wattseal demo --meters 50", "wattseal up --data /var/lib/wattseal",

@@ -9,6 +9,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "gateway/service.h"
+#include "gateway/wan_service.h"
+#include "recovery/service.h"
 #include "smki/access_log.h"
 #include "smki/cmp.h"
 #include "smki/demand_service.h"
@@ -18,6 +20,7 @@
 #include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
+#include "smki/pma.h"
 
 namespace wattseal::apps {
 namespace {
@@ -70,6 +73,27 @@ constexpr DccRole kDccRoles[] = {
     {DccParty::xml_signer, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.user-xml.ds"},
     {DccParty::xml_signer, RemotePartyRole::dsp_xml_sign, KeyUse::digital_signature, "dcc.xml.ds"},
     {DccParty::enrolment, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.cmp.ds"},
+};
+
+// The decisions of the PMA as recovery asks for them.
+class PmaBook final : public recovery::PmaDecisions {
+ public:
+  explicit PmaBook(const storage::Reader& reader) : reader_(reader) {}
+  Result<recovery::PmaDecision> approved(recovery::DecisionId id, std::string_view kind,
+                                         std::string_view subject) const override {
+    TRY_ASSIGN(const smki::Resolution made, smki::approved_decision(reader_, id, kind, subject));
+    recovery::PmaDecision decision{id, {}, made.tally, made.decided_at.value_or(made.moved_at)};
+    for (const smki::Factor& factor : made.factors)
+      decision.factors += (decision.factors.empty() ? "" : ", ") + factor.name + " " +
+                          std::to_string(factor.weight) + " x " + std::to_string(factor.score);
+    for (const smki::SeatVote& vote : made.votes)
+      decision.votes +=
+          (decision.votes.empty() ? "" : ", ") + vote.seat + " " + std::string(text(vote.choice));
+    return decision;
+  }
+
+ private:
+  const storage::Reader& reader_;
 };
 
 http::Response health(const char* state) {
@@ -274,6 +298,12 @@ struct Platform::State {
     const std::unique_ptr<gateway::Gateway, decltype(idle)> at_the_end(gateway.get(), idle);
     return gateway->deliver_responses();
   }
+  void start_lanes() {
+    for (Lane& lane : lanes) {
+      lane.pump = std::make_unique<Pump>(
+          "responses", [this, &lane] { return deliver_step(lane); }, std::chrono::milliseconds(50));
+    }
+  }
   void wake_lane() {
     const auto free = std::ranges::find_if(lanes, [](const Lane& lane) { return !lane.busy; });
     if (free != lanes.end()) free->pump->wake();
@@ -294,6 +324,38 @@ struct Platform::State {
     must_accept(wan_clients[url], url, request);
   }
 
+  void send_firmware(Eui64 device, const gateway::FirmwareBlock& block, TraceId trace) {
+    std::string url;
+    {
+      const std::lock_guard lock(url_mutex);
+      url = wan_url;
+    }
+    http::Request request;
+    request.method = "POST";
+    request.path = "/wan/v1/firmware/" + device.hex();
+    request.headers = {{"Content-Type", "application/octet-stream"},
+                       {"X-Image", to_hex(block.image)},
+                       {"X-Version", std::string(block.version)},
+                       {"X-Offset", std::to_string(block.offset)},
+                       {"X-Total", std::to_string(block.total)}};
+    request.body = std::string(as_text(block.octets));
+    request.trace = trace;
+    must_accept(wan_clients[url], url, request);
+  }
+
+  // The change of supplier party beside the gateway: its key is its own, the gateway holds no
+  // handle to it. And the way of firmware.
+  Status open_gateway_ways() {
+    TRY_ASSIGN(crypto::KeyHandle key, keys->find("dcc.cos.ds"));
+    cos = std::make_unique<gateway::CosParty>(world, *store, repository,
+                                              gateway::CosIdentity{DccParty::cos, std::move(key)});
+    gateway->set_change_of_supplier(
+        [this](const gateway::CosQuestion& question) { return cos->change(question); });
+    gateway->set_firmware_way([this](Eui64 device, const gateway::FirmwareBlock& block,
+                                     TraceId trace) { send_firmware(device, block, trace); });
+    return {};
+  }
+
   void send_to_user(const std::string& url, const std::string& document, TraceId trace) {
     http::Request request;
     request.method = "POST";
@@ -310,6 +372,31 @@ struct Platform::State {
     must_accept(client, url, request);
     const std::lock_guard lock(user_clients_mutex);
     user_clients.emplace(url, std::move(client));
+  }
+
+  // Each lane has connections of its own.
+  std::vector<char> send_many_to_user(unsigned lane, const std::string& url,
+                                      std::span<const gateway::Dispatch> documents) {
+    std::unique_ptr<http::Client>& client = alert_clients[lane][url];
+    if (!client) {
+      Result<std::unique_ptr<http::Client>> opened = http::Client::open(url);
+      if (!opened.ok()) throw Fault("no address: " + opened.refusal().detail);
+      client = std::move(*opened);
+    }
+    std::vector<http::Request> requests;
+    for (const gateway::Dispatch& one : documents) {
+      http::Request request;
+      request.method = "POST";
+      request.path = "/";
+      request.headers = {{"Content-Type", "application/xml"}};
+      request.body = one.document;
+      request.trace = one.trace;
+      requests.push_back(std::move(request));
+    }
+    std::vector<char> taken;
+    for (const http::Response& response : client->send_all(requests))
+      taken.push_back(response.status / 100 == 2 ? 1 : 0);
+    return taken;
   }
 
   static void must_accept(std::unique_ptr<http::Client>& client, const std::string& url,
@@ -396,6 +483,7 @@ struct Platform::State {
     tally("delivered", "Responses handed to users", &gateway::Gateway::Counts::delivered);
     tally("timed_out", "Requests that ended without an answer",
           &gateway::Gateway::Counts::timed_out);
+    tally("alerts", "Alerts of devices and reports of outages", &gateway::Gateway::Counts::alerts);
     tally("disbelieved", "Device messages that were not believed",
           &gateway::Gateway::Counts::disbelieved);
   }
@@ -456,6 +544,50 @@ struct Platform::State {
     return obtain(DccParty::party, organisation_request(wanted.id, wanted.role, wanted.use, *key));
   }
 
+  // Before the first message from a device: what it answers may be for a recovery.
+  Status start_recovery(http::Router& router) {
+    TRY_ASSIGN(recovery,
+               recovery::Recovery::open({world, *store, *keys, office, repository, inventory,
+                                         options.decisions ? *options.decisions : pma_book,
+                                         DccParty::recovery, DccParty::broker},
+                                        options.recovery_pace));
+    recovery->connect(*gateway);
+    recovery_service = std::make_unique<recovery::RecoveryService>(recovery::RecoveryService{
+        world, *recovery, office, repository, [this] { recovery_pump->wake(); }});
+    recovery_pump = std::make_unique<Pump>(
+        "recovery",
+        [this] {
+          const bool any = recovery->work();
+          if (any) command_pump->wake();
+          return any;
+        },
+        std::chrono::milliseconds(50));
+    recovery::add_recovery_routes(router, *recovery_service);
+    return {};
+  }
+
+  // The key of the role's latest certificate: the first one, or a later of the labels after it.
+  Result<crypto::KeyHandle> dcc_key(const DccRole& of) {
+    TRY_ASSIGN(const smki::PublishedCertificate latest, repository.latest(of.id, of.use, of.role));
+    TRY_ASSIGN(const x509::Certificate certificate, x509::parse_certificate(latest.der));
+    for (const std::string& label : keys->labels()) {
+      if (!label.starts_with(of.key_label)) continue;
+      TRY_ASSIGN(crypto::KeyHandle key, keys->find(label));
+      if (key->public_point() == certificate.key) return key;
+    }
+    return keys->find(of.key_label);
+  }
+
+  Result<smki::PublishedCertificate> renew(const DccRole& of) {
+    std::string label;
+    for (int generation = 2; label.empty(); ++generation) {
+      std::string next = std::string(of.key_label) + "." + std::to_string(generation);
+      if (!keys->find(next).ok()) label = std::move(next);
+    }
+    TRY_ASSIGN(const crypto::KeyHandle key, crypto::generate_one(*keys, label));
+    return obtain(DccParty::party, organisation_request(of.id, of.role, of.use, *key));
+  }
+
   void stop() {
     if (stopping.exchange(true)) return;
     announce();
@@ -467,9 +599,12 @@ struct Platform::State {
       if (lane.pump) lane.pump->stop();
     }
     for (std::unique_ptr<Pump>* pump :
-         {&access_pump, &alarm_pump, &backup_pump, &command_pump, &expiry_pump, &request_pump,
-          &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
+         {&access_pump, &alarm_pump, &backup_pump, &recovery_pump, &command_pump, &expiry_pump,
+          &request_pump, &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
+    }
+    for (const std::unique_ptr<Pump>& pump : alert_pumps) {
+      if (pump) pump->stop();
     }
     flush_access();
   }
@@ -508,13 +643,19 @@ struct Platform::State {
   std::unique_ptr<smki::CertificationAuthority> ca;
   std::unique_ptr<smki::LogSigner> log_signer;
   std::unique_ptr<JournalSigner> journal_signer;
+  std::unique_ptr<gateway::CosParty> cos;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<gateway::GatewayService> gateway_service;
+  PmaBook pma_book{*store};
+  std::unique_ptr<recovery::Recovery> recovery;
+  std::unique_ptr<recovery::RecoveryService> recovery_service;
   std::mutex url_mutex;
   std::string wan_url;
   std::map<std::string, std::unique_ptr<http::Client>> wan_clients;  // command pump only
   std::mutex user_clients_mutex;
   std::multimap<std::string, std::unique_ptr<http::Client>> user_clients;  // those not in use
+  std::array<std::map<std::string, std::unique_ptr<http::Client>>, gateway::kAlertLanes>
+      alert_clients;  // each of its lane's pump only
   std::atomic<bool> stopping = false, issuing_paused = false;
   struct Waiter {
     bool done = false;
@@ -526,7 +667,8 @@ struct Platform::State {
   std::set<std::string> alarms;    // alarm pump only
   std::vector<Lane> lanes{limit("delivery_lanes")};
   std::unique_ptr<Pump> access_pump, alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
-      command_pump, expiry_pump, request_pump, checkpoint_pump;
+      command_pump, expiry_pump, request_pump, checkpoint_pump, recovery_pump;
+  std::array<std::unique_ptr<Pump>, gateway::kAlertLanes> alert_pumps;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
 
@@ -652,7 +794,8 @@ Status Platform::start_gateway() {
   state.cmp_service.signer = &state.cmp_signer;
   gateway::DccIdentity identity;
   identity.broker = DccParty::broker;
-  TRY_ASSIGN(identity.broker_key_agreement, state.keys->find("dcc.broker.ka"));
+  TRY_ASSIGN(identity.broker_key_agreement, state.dcc_key(kDccRoles[0]));
+  TRY_ASSIGN(identity.broker_signing, state.dcc_key(kDccRoles[1]));
   TRY_ASSIGN(identity.xml_signing, state.keys->find("dcc.xml.ds"));
   TRY_ASSIGN(const smki::PublishedCertificate signer,
              state.repository.latest(DccParty::xml_signer, KeyUse::digital_signature,
@@ -666,15 +809,20 @@ Status Platform::start_gateway() {
       },
       [&state](const std::string& url, const std::string& document, TraceId trace) {
         state.send_to_user(url, document, trace);
+      },
+      [&state](unsigned lane, const std::string& url,
+               std::span<const gateway::Dispatch> documents) {
+        return state.send_many_to_user(lane, url, documents);
       });
+  TRY(state.open_gateway_ways());
   state.command_pump = std::make_unique<Pump>(
       "commands", [&state] { return state.gateway->send_commands(); },
       std::chrono::milliseconds(50));
-  for (State::Lane& lane : state.lanes) {
-    lane.pump = std::make_unique<Pump>(
-        "responses", [&state, &lane] { return state.deliver_step(lane); },
+  state.start_lanes();
+  for (unsigned lane = 0; lane < gateway::kAlertLanes; ++lane)
+    state.alert_pumps[lane] = std::make_unique<Pump>(
+        "alerts", [&state, lane] { return state.gateway->deliver_alerts(lane); },
         std::chrono::milliseconds(50));
-  }
   state.expiry_pump = std::make_unique<Pump>(
       "expiry", [&state] { return state.gateway->expire_requests(); },
       std::chrono::milliseconds(1000));
@@ -696,12 +844,10 @@ Status Platform::start_gateway() {
                                 state.wake_lane();
                               }});
   gateway::add_gateway_routes(router, *state.gateway_service);
-  router.on("POST", "/wan/v1/messages", [&state](const http::Request& request) {
-    const Status status = state.gateway->on_device_message(as_bytes(request.body), request.trace);
+  TRY(state.start_recovery(router));
+  gateway::add_wan_routes(router, *state.gateway, [&state] {
     state.wake_lane();
-    if (status.ok()) return http::Response{.status = 202};
-    return http::Response{.status = rule_row(status.refusal().rule).http_status,
-                          .body = explain(status.refusal()) + "\n"};
+    for (const std::unique_ptr<Pump>& pump : state.alert_pumps) pump->wake();
   });
   state.gateway_server = state.serve("gateway", std::move(router), state.options.gateway_port);
   return {};
@@ -731,12 +877,22 @@ smki::CertificationAuthority& Platform::certification_authority() { return *stat
 smki::Repository& Platform::repository() { return state_->repository; }
 smki::Documents& Platform::documents() { return state_->documents; }
 gateway::Registration& Platform::registration() { return state_->registration; }
+gateway::CosParty& Platform::cos() { return *state_->cos; }
 gateway::Inventory& Platform::inventory() { return state_->inventory; }
 gateway::Gateway& Platform::gateway() { return *state_->gateway; }
+recovery::Recovery& Platform::recovery() { return *state_->recovery; }
+crypto::KeyStore& Platform::keys() { return *state_->keys; }
 Workers& Platform::workers() { return state_->workers; }
 Result<smki::PublishedCertificate> Platform::dcc_certificate(Eui64 identity, KeyUse use,
                                                              RemotePartyRole role) const {
   return state_->repository.latest(identity, use, role);
+}
+Result<smki::PublishedCertificate> Platform::renew_dcc_certificate(Eui64 identity, KeyUse use,
+                                                                   RemotePartyRole role) {
+  for (const DccRole& one : kDccRoles) {
+    if (one.id == identity && one.use == use && one.role == role) return state_->renew(one);
+  }
+  return Refusal{"repository-not-found"_rule, "the DCC has no such role"};
 }
 Result<smki::PublishedCertificate> Platform::obtain(Eui64 subscriber, BytesView request) {
   return state_->obtain(subscriber, request);

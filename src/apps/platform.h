@@ -9,6 +9,7 @@
 #include "apps/checkpoints.h"
 #include "base/pump.h"
 #include "gateway/gateway.h"
+#include "recovery/recovery.h"
 #include "smki/ca.h"
 #include "smki/ceremony.h"
 #include "smki/documents.h"
@@ -32,7 +33,9 @@ struct PlatformOptions {
   std::string demand_profile = {};        // of data/demand_parameters.tsv; empty: what stands
   std::filesystem::path checkpoint = {};  // the journal's newest checkpoint is written there, too
   std::filesystem::path backups = {};  // start_smki() backs up there, limit backup_interval_hours
-  std::optional<http::Tls> tls = {};   // of all servers; without: plain HTTP on loopback
+  recovery::Pace recovery_pace = {};
+  const recovery::PmaDecisions* decisions = nullptr;  // null: the PMA's own, of the store
+  std::optional<http::Tls> tls = {};  // of all servers; without: plain HTTP on loopback
   // No key is opened: start_repository() is all that can be started, whatever became of the keys.
   bool repository_only = false;
 };
@@ -81,14 +84,22 @@ class Platform {
   smki::Repository& repository();
   smki::Documents& documents();
   gateway::Registration& registration();
+  gateway::CosParty& cos();
   gateway::Inventory& inventory();
   gateway::Gateway& gateway();
+  recovery::Recovery& recovery();
+  crypto::KeyStore& keys();
   Workers& workers();
   // Signs checkpoints of the journal; start_smki() does so in the background.
   Result<JournalSigner*> journal_signer();
   // Certificates of the DCC's own roles, as published.
   Result<smki::PublishedCertificate> dcc_certificate(Eui64 identity, KeyUse use,
                                                      RemotePartyRole role) const;
+
+  // A new key and certificate for one of the DCC's roles; the former key stays in the store. The
+  // gateway takes a new key of the broker when it starts again.
+  Result<smki::PublishedCertificate> renew_dcc_certificate(Eui64 identity, KeyUse use,
+                                                           RemotePartyRole role);
 
   // Submits one request as any subscriber would and waits for the certificate.
   Result<smki::PublishedCertificate> obtain(Eui64 subscriber, BytesView request);

@@ -2,9 +2,11 @@
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "gateway/cos.h"
 #include "gateway/gateway.h"
 #include "gateway/inventory.h"
 #include "gateway/registration.h"
+#include "recovery/cases.h"
 #include "smki/log.h"
 #include "smki/replay.h"
 #include "smki/repository.h"
@@ -45,12 +47,16 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::meter_points,
                                        tables::devices,
                                        tables::hub_devices,
+                                       tables::point_devices,
+                                       tables::products,
+                                       tables::cos_registrations,
                                        tables::user_endpoints,
                                        tables::schedules,
                                        tables::schedule_due,
                                        tables::schedule_places,
                                        tables::anomaly_files,
                                        tables::quarantine,
+                                       tables::alert_consolidations,
                                        tables::log_tiles,
                                        tables::log_bundles,
                                        tables::journal_checkpoints,
@@ -66,7 +72,12 @@ constexpr storage::Table kDerived[] = {tables::parties,
                                        tables::pma_meetings,
                                        tables::pma_resolutions,
                                        tables::assurance,
-                                       tables::document_set};
+                                       tables::document_set,
+                                       tables::recovery_cases,
+                                       tables::recovery_devices,
+                                       tables::recovery_due,
+                                       tables::recovery_notes,
+                                       tables::device_credentials};
 
 // Contents of work under way are under digests of the facts: a row that is not what its digest says
 // differs, and cannot be made again without the source.
@@ -89,8 +100,11 @@ constexpr NotDerived kNotDerived[] = {
     {tables::deferred_due, kMessages},
     {tables::followers, kMessages},
     {tables::local_commands, kMessages},
+    {tables::firmware, kMessages},
     {tables::undelivered, kMessages},
     {tables::alerts_seen, "counters of the last alerts, to know one that comes again"},
+    {tables::alert_senders, "counters and counts of the last alerts of each device"},
+    {tables::alerts_out, kMessages},
     {tables::anomaly_counts, "counts of the last day, kept beside the requests they count"},
     {tables::counters, "counters are reserved before they are used, some never are"},
     {tables::log_state, "signed notes: a signature cannot be made again"},
@@ -101,7 +115,8 @@ bool derived_value(BytesView key) {
   const std::string_view name = as_text(key);
   return name == "next_act" || name == "next_person" || name == "next_ceremony" ||
          name == "next_ca_work" || name == "next_schedule" || name == "next_quarantine" ||
-         name == "governance_facts" || name == "repository_published" || name.starts_with("crl/");
+         name == "next_consolidation" || name == "governance_facts" ||
+         name == "repository_published" || name.starts_with("crl/");
 }
 bool compared(storage::Table table, BytesView key) {
   if (table.id() == tables::meta.id()) return derived_value(key);
@@ -180,6 +195,8 @@ class Rebuilding {
     switch (fact.kind()) {
       case FactKind::device_status_changed: return gateway::Inventory::replay(rows_, fact);
       case FactKind::registration_recorded: return gateway::Registration::replay(rows_, fact);
+      case FactKind::product_listed: return gateway::Products::replay(rows_, fact);
+      case FactKind::cos_registration_recorded: return gateway::CosParty::replay(rows_, fact);
       case FactKind::schedule_created:
       case FactKind::schedule_run:
       case FactKind::schedule_deleted: return gateway::Gateway::replay_schedule(rows_, fact);
@@ -187,6 +204,14 @@ class Rebuilding {
       case FactKind::request_quarantined:
       case FactKind::quarantine_noticed:
       case FactKind::quarantine_decided: return gateway::Gateway::replay_anomaly(rows_, fact);
+      case FactKind::recovery_stepped:
+      case FactKind::recovery_ordered:
+      case FactKind::recovery_devices_enlisted:
+      case FactKind::recovery_device_moved:
+      case FactKind::recovery_noted:
+      case FactKind::device_credentials_known: return recovery::replay(rows_, fact);
+      case FactKind::device_alerted:
+      case FactKind::alerts_consolidated: return gateway::Gateway::replay_alerts(rows_, fact);
       case FactKind::endpoint_registered: return gateway::Gateway::replay_endpoint(rows_, fact);
       default: return smki_.see(rows_, fact);
     }

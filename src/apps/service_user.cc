@@ -294,7 +294,24 @@ std::string ServiceUser::open_endpoint() {
   return "http://127.0.0.1:" + std::to_string(endpoint_->port());
 }
 
+void ServiceUser::take_alerts(std::function<void(std::string_view document)> take) {
+  const std::lock_guard lock(mutex_);
+  take_alert_ = take
+                    ? std::make_shared<const std::function<void(std::string_view)>>(std::move(take))
+                    : nullptr;
+}
+
 http::Response ServiceUser::receive(const http::Request& request) {
+  std::shared_ptr<const std::function<void(std::string_view)>> take;
+  {
+    const std::lock_guard lock(mutex_);
+    take = take_alert_;
+  }
+  if (take && (request.body.find("DeviceAlertMessage>") != std::string::npos ||
+               request.body.find("DCCAlertMessage>") != std::string::npos)) {
+    (*take)(request.body);
+    return {.status = 200};
+  }
   const auto refuse = [&](const Refusal& refusal) {
     log::warning("response_refused", {{"user", profile_.name},
                                       {"rule", std::string(refusal.rule.text())},

@@ -77,6 +77,9 @@ class ServiceUser {
                                  std::chrono::milliseconds wait);
 
   std::string top_up_code(Eui64 meter, OriginatorCounter counter, unsigned pence) const;  // UTRN
+  // From now on alerts go there as documents, as they come and unchecked, on the endpoint's
+  // threads: a front end that queues them. Empty: they are checked and kept again.
+  void take_alerts(std::function<void(std::string_view document)> take);
   // Alerts received so far, oldest first.
   std::vector<gbcs::ParsedMessage> alerts() const;
   std::vector<Bytes> alert_messages() const;  // the same as the devices sent them
@@ -118,6 +121,7 @@ class ServiceUser {
   std::vector<gbcs::Message> alerts_;
   std::vector<duis::ServiceResponse> notices_;
   std::size_t answered_ = 0;
+  std::shared_ptr<const std::function<void(std::string_view)>> take_alert_;
   mutable std::map<Eui64, Bytes>
       certificates_seen_;  // of devices; these two under repository_mutex_
   mutable std::map<CertificateSerial, crypto::PublicPoint>

@@ -1,14 +1,29 @@
 #include "apps/street.h"
 
+#include <charconv>
+
 #include "apps/platform.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "gateway/wan_service.h"
 
 namespace wattseal::apps {
 namespace {
 
 constexpr std::uint64_t kFirstMpanCore = 200'000'000'000, kFirstMprnCore = 30'000'000;
-constexpr std::size_t kAtOnce = 256;
+constexpr std::size_t kAtOnce = 256, kImageOctetsMax = 10'240'000;
+constexpr std::string_view kFirmware = "/wan/v1/firmware/";
+
+std::string header_of(const http::Request& request, std::string_view name) {
+  const std::string* const value = request.header(name);
+  return value ? *value : std::string();
+}
+std::optional<std::uint64_t> number_of(const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
 
 }  // namespace
 
@@ -65,18 +80,25 @@ std::vector<Bytes> Street::make_requests() {
 Status Street::install(const std::vector<Bytes>& anchors,
                        const std::map<emulators::Cell, Bytes>& meter_cells,
                        const std::map<emulators::Cell, Bytes>& hub_cells) {
-  std::vector<std::pair<Eui64, Place*>> order;
-  for (const auto& [id, where] : places_) order.emplace_back(id, where.get());
+  return install(premises_, anchors, meter_cells, hub_cells);
+}
+
+Status Street::install(std::span<const Premises> some, const std::vector<Bytes>& anchors,
+                       const std::map<emulators::Cell, Bytes>& meter_cells,
+                       const std::map<emulators::Cell, Bytes>& hub_cells) {
   TRY_ASSIGN(const emulators::Anchors meters,
              emulators::check_anchors(anchors, meter_cells, world_.now()));
   TRY_ASSIGN(const emulators::Anchors hubs,
              emulators::check_anchors(anchors, hub_cells, world_.now()));
-  for (const auto& [id, where] : order) {
-    where->device =
-        emulators::EmulatedDevice::make(world_,
-                                        {id, where->type, where->signing, where->agreement,
-                                         where->type == DeviceType::chf ? hubs : meters},
-                                        misbehaviour_);
+  for (const Premises& one : some) {
+    for (const Eui64 id : {one.esme, one.gsme, one.chf, one.gpf}) {
+      Place& where = place(id);
+      where.device =
+          emulators::EmulatedDevice::make(world_,
+                                          {id, where.type, where.signing, where.agreement,
+                                           where.type == DeviceType::chf ? hubs : meters},
+                                          misbehaviour_);
+    }
   }
   return {};
 }
@@ -100,6 +122,8 @@ void Street::connect(const std::string& gateway_url) {
   http::Router router;
   router.on("POST", "/wan/v1/devices/*",
             [this](const http::Request& request) { return receive(request); });
+  router.on("POST", "/wan/v1/firmware/*",
+            [this](const http::Request& request) { return receive_firmware(request); });
   server_ = std::make_unique<http::Server>(world_, options, router);
 }
 
@@ -118,6 +142,7 @@ http::Response Street::receive(const http::Request& request) {
   const auto found =
       id && id->size() == 8 ? places_.find(Eui64::from_number(get_be(*id))) : places_.end();
   if (found == places_.end()) return {.status = 404, .body = "No such device is on this street.\n"};
+  if (away_ && away_(found->first)) return {.status = 202};
   std::vector<Bytes> answers;
   {
     const std::lock_guard lock(found->second->mutex);
@@ -135,6 +160,43 @@ http::Response Street::receive(const http::Request& request) {
   return {.status = 202};
 }
 
+// A hub collects the parts of an image in order; the device gets it when its hash is what was
+// promised. A part that is there already is taken again, one too early is not.
+http::Response Street::receive_firmware(const http::Request& request) {
+  const std::optional<Bytes> id = from_hex(std::string_view(request.path).substr(kFirmware.size()));
+  const auto found =
+      id && id->size() == 8 ? places_.find(Eui64::from_number(get_be(*id))) : places_.end();
+  if (found == places_.end()) return {.status = 404, .body = "No such device is on this street.\n"};
+  const std::optional<std::uint64_t> offset = number_of(header_of(request, "X-Offset")),
+                                     total = number_of(header_of(request, "X-Total"));
+  const std::optional<Bytes> version = from_hex(header_of(request, "X-Version"));
+  const std::string image = header_of(request, "X-Image");
+  if (!offset || !total || *total > kImageOctetsMax || !version || version->size() != 4)
+    return {.status = 400, .body = "A part has an offset, a total and a version of four octets.\n"};
+  Place& where = *found->second;
+  const std::lock_guard lock(where.mutex);
+  if (where.image_taken == image && *offset > 0) return {.status = 202};
+  if (where.image_promised != image) {
+    where.image_promised = image;
+    where.image.clear();
+  }
+  if (*offset > where.image.size() || *offset + request.body.size() > *total)
+    return {.status = 409, .body = "The part before it is missing.\n"};
+  if (*offset < where.image.size()) return {.status = 202};
+  append(where.image, as_bytes(request.body));
+  if (where.image.size() < *total) return {.status = 202};
+  const Bytes whole = std::exchange(where.image, {});
+  where.image_taken = image;
+  where.image_promised.clear();
+  if (to_hex(crypto::sha256(whole)) != image)
+    return {.status = 422, .body = "The image has another hash.\n"};
+  std::array<Octet, 4> octets{};
+  std::ranges::copy(*version, octets.begin());
+  const Status taken = where.device->take_firmware(whole, octets);
+  if (!taken.ok()) return {.status = 422, .body = explain(taken.refusal()) + "\n"};
+  return {.status = 202};
+}
+
 // Once a second every device looks at its clock: changes that commands dated are made, and alerts
 // say so.
 void Street::tick() {
@@ -147,8 +209,9 @@ void Street::tick() {
       const std::lock_guard lock(where->mutex);
       alerts = where->device->tick();
     }
+    const TraceId trace = alerts.empty() ? TraceId() : world_.new_trace();
     const std::lock_guard lock(mutex_);
-    for (Bytes& alert : alerts) waiting_.push_back({std::move(alert), world_.new_trace()});
+    for (Bytes& alert : alerts) waiting_.push_back({std::move(alert), trace});
   }
 }
 
@@ -163,12 +226,18 @@ bool Street::bring_back() {
               std::back_inserter(batch));
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
   }
-  for (std::size_t i = 0; i < batch.size(); ++i) {
+  for (std::size_t i = 0; i < batch.size();) {
+    // Those of one exchange travel together.
+    std::vector<Bytes> messages;
+    for (std::size_t j = i; j < batch.size() && batch[j].trace == batch[i].trace; ++j)
+      messages.push_back(batch[j].message);
+    const bool many = messages.size() > 1;
     http::Request request;
     request.method = "POST";
     request.path = "/wan/v1/messages";
-    request.headers = {{"Content-Type", "application/octet-stream"}};
-    request.body = std::string(as_text(batch[i].message));
+    request.headers = {
+        {"Content-Type", many ? std::string(gateway::kManyMessages) : "application/octet-stream"}};
+    request.body = many ? gateway::join_messages(messages) : std::string(as_text(messages.front()));
     request.trace = batch[i].trace;
     try {
       gateway_->send(request);  // a refusal is the gateway's last word on it
@@ -179,6 +248,7 @@ bool Street::bring_back() {
                       std::make_move_iterator(batch.end()));
       throw;
     }
+    i += messages.size();
   }
   return !batch.empty();
 }
@@ -193,6 +263,12 @@ std::vector<emulators::SecurityLogEntry> Street::security_log(Eui64 device) cons
   const Place& where = place(device);
   const std::lock_guard lock(where.mutex);
   return where.device->security_log();
+}
+
+std::vector<emulators::EmulatedDevice::HeldCredential> Street::credentials(Eui64 device) const {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  return where.device->credentials();
 }
 
 Status Street::enter_top_up(Eui64 device, std::string_view digits) {
@@ -211,6 +287,13 @@ bool Street::activate_emergency(Eui64 device) {
   const Place& where = place(device);
   const std::lock_guard lock(where.mutex);
   return where.device->activate_emergency();
+}
+
+std::vector<Bytes> Street::lose_power(Eui64 device, std::int64_t seconds) {
+  const Place& where = place(device);
+  const std::lock_guard lock(where.mutex);
+  where.device->lose_power(seconds);
+  return where.device->tick();
 }
 
 void Street::consume(Eui64 device, std::uint64_t watt_hours_or_litres) {

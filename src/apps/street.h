@@ -38,6 +38,13 @@ class Street {
   Status install(const std::vector<Bytes>& anchors,
                  const std::map<emulators::Cell, Bytes>& meter_cells,
                  const std::map<emulators::Cell, Bytes>& hub_cells);
+  // The same for some of the premises.
+  Status install(std::span<const Premises> some, const std::vector<Bytes>& anchors,
+                 const std::map<emulators::Cell, Bytes>& meter_cells,
+                 const std::map<emulators::Cell, Bytes>& hub_cells);
+  // Before connect(): commands to a device that is away are lost. Asked from any thread.
+  void set_away(std::function<bool(Eui64)> away) { away_ = std::move(away); }
+  std::vector<emulators::EmulatedDevice::HeldCredential> credentials(Eui64 device) const;
 
   // From now on every device is wrong in this way; before install() or after it.
   void misbehave(const emulators::Misbehaviour& misbehaviour);
@@ -45,6 +52,9 @@ class Street {
   Status enter_top_up(Eui64 device, std::string_view digits);
   bool press_enable(Eui64 device);
   bool activate_emergency(Eui64 device);
+
+  // The power fails for so long; what the device says when it is back, in place of the WAN.
+  std::vector<Bytes> lose_power(Eui64 device, std::int64_t seconds);
 
   void connect(const std::string& gateway_url);  // opens the WAN server
   std::string wan_url() const;
@@ -60,12 +70,15 @@ class Street {
     crypto::KeyHandle signing, agreement;
     std::unique_ptr<emulators::EmulatedDevice> device;
     mutable std::mutex mutex;
+    Bytes image;                              // firmware as far as it has come
+    std::string image_promised, image_taken;  // SHA-256 of it and of the last whole one, in hex
   };
   struct Answer {
     Bytes message;
     TraceId trace;
   };
   http::Response receive(const http::Request& request);
+  http::Response receive_firmware(const http::Request& request);
   bool bring_back();
   void tick();
   Place& place(Eui64 device) const;
@@ -74,6 +87,7 @@ class Street {
   Workers& workers_;
   std::vector<Premises> premises_;
   emulators::Misbehaviour misbehaviour_;
+  std::function<bool(Eui64)> away_;
   std::map<Eui64, std::unique_ptr<Place>> places_;
   std::mutex mutex_;
   std::vector<Answer> waiting_;

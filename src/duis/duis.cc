@@ -25,13 +25,12 @@ Result<std::string> schema_version(const xml::Element& root) {
   if (version == nullptr)
     return Refusal{"duis-schema-version"_rule, "the attribute is missing",
                    "/" + root.name + "/@schemaVersion"};
-  const bool form =
-      version->size() >= 3 && version->size() <= 5 && (*version)[0] >= '1' &&
-      (*version)[0] <= '5' && (*version)[1] == '.' &&
-      std::ranges::all_of(version->substr(2), [](char c) { return c >= '0' && c <= '9'; });
-  if (!form)
-    return Refusal{"duis-schema-version"_rule, "the version is not from 1.0 to 5.x",
+  if (!find_schema_version(*version)) {
+    std::string known;
+    for (const SchemaVersion& one : schema_versions()) known += " " + std::string(one.number);
+    return Refusal{"duis-schema-version"_rule, "the version is none of" + known,
                    "/" + root.name + "/@schemaVersion"};
+  }
   return *version;
 }
 
@@ -270,7 +269,7 @@ Result<ServiceResponse> read_response(const xml::Element& document) {
   return response;
 }
 
-std::string write(const ServiceResponse& response) {
+xml::Element to_element(const ServiceResponse& response) {
   xml::Element header = element("Header");
   if (response.request_id)
     header.children.push_back(element("RequestID", response.request_id->text()));
@@ -283,8 +282,15 @@ std::string write(const ServiceResponse& response) {
   body.children.push_back(message_of(response));
   xml::Element root = element("Response");
   root.attributes.push_back({"schemaVersion", response.schema_version});
-  root.children = {std::move(header), std::move(body)};
-  return xml::write(root, kPrefixes);
+  root.children.push_back(std::move(header));
+  root.children.push_back(std::move(body));
+  return root;
 }
+
+std::string write(const ServiceResponse& response) {
+  return xml::write(to_element(response), kPrefixes);
+}
+
+const std::vector<xml::Prefix>& prefixes() { return kPrefixes; }
 
 }  // namespace wattseal::duis

@@ -1,6 +1,6 @@
 // DUIS: the XML language of users. Service Requests, Service Responses and alerts as values, and
 // their one XML form. What they may hold is in schema.h; who may do what is gateway/access.
-// No I/O, no keys: signatures are xml/dsig's. Unknown schema versions are accepted from 1.0 to 5.x
+// No I/O, no keys: signatures are xml/dsig's. Schema versions are those of data/duis_versions.tsv
 // and echoed. Source: spec/gbcs-duis.md 3. Errors (rule -> response code in data/rules/duis.tsv):
 // duis-namespace, duis-structure, duis-request-id, duis-service-reference, duis-command-variant,
 // duis-body, duis-value, duis-schema-version; xml-* from parsing.
@@ -70,5 +70,8 @@ struct ServiceResponse {
 // not read here (duis-structure).
 Result<ServiceResponse> read_response(const xml::Element& document);
 std::string write(const ServiceResponse& response);  // unsigned document
+// The same as a value, for those who sign many at once; with prefixes() it is written alike.
+xml::Element to_element(const ServiceResponse& response);
+const std::vector<xml::Prefix>& prefixes();
 
 }  // namespace wattseal::duis

@@ -16,10 +16,17 @@ constexpr TypeRow kTypeRows[] = {
 #include "tables/duis_types.inc"
 };
 struct ElementRow {
-  std::string_view structure, element, type, min, max, group, source, in_force_from;
+  std::string_view structure, element, type, min, max, group, from, until, source, in_force_from;
 };
 constexpr ElementRow kElementRows[] = {
 #include "tables/duis_elements.inc"
+};
+
+struct VersionRow {
+  std::string_view version, certainty, reference, source, in_force_from;
+};
+constexpr VersionRow kVersionRows[] = {
+#include "tables/duis_versions.inc"
 };
 
 constexpr std::string_view kKinds[] = {"string",    "token",   "boolean", "integer",
@@ -50,6 +57,13 @@ std::optional<std::int64_t> bound(std::string_view cell) {
   std::string digits(cell);
   std::erase(digits, '.');
   return number<std::int64_t>(digits);
+}
+
+std::uint8_t version_place(std::string_view cell, std::uint8_t open) {
+  if (cell == "-") return open;
+  const std::optional<std::uint8_t> place = find_schema_version(cell);
+  CHECK(place);
+  return *place;
 }
 
 std::vector<std::string_view> parts(std::string_view cell) {
@@ -94,7 +108,7 @@ class Schema {
     const auto value = values_.find(row.type);
     const ValueType* const type = value == values_.end() ? nullptr : &value->second;
     if (row.element.starts_with('@')) {
-      CHECK(type);
+      CHECK(type && row.from == "-" && row.until == "-");
       structure.attributes.push_back({row.element.substr(1), type});
       return;
     }
@@ -115,6 +129,9 @@ class Schema {
     member.min = number<std::size_t>(row.min);
     member.max = row.max == "-" ? SIZE_MAX : number<std::size_t>(row.max);
     CHECK(member.min <= member.max);
+    member.from = version_place(row.from, 0);
+    member.until = version_place(row.until, UINT8_MAX);
+    CHECK(member.from <= member.until);
     const std::size_t dot = row.group.find('.');
     if (dot != std::string_view::npos) {
       std::string_view choice = row.group.substr(0, dot);
@@ -145,6 +162,21 @@ const Schema& schema() {
 }
 
 }  // namespace
+
+std::span<const SchemaVersion> schema_versions() {
+  static const std::vector<SchemaVersion> versions = [] {
+    std::vector<SchemaVersion> made;
+    for (const VersionRow& row : kVersionRows) made.push_back({row.version, row.certainty});
+    return made;
+  }();
+  return versions;
+}
+
+std::optional<std::uint8_t> find_schema_version(std::string_view number) {
+  const auto* const row = std::ranges::find(kVersionRows, number, &VersionRow::version);
+  if (row == std::end(kVersionRows)) return std::nullopt;
+  return static_cast<std::uint8_t>(row - std::begin(kVersionRows));
+}
 
 const Structure& request_structure() { return schema().request(); }
 const Structure& response_structure() { return schema().response(); }

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,15 @@ struct ValueType {
   std::vector<std::string_view> values;  // when not empty, the only ones
 };
 
+// A version of the schema that documents may be of.
+struct SchemaVersion {
+  std::string_view number;     // "5.4"
+  std::string_view certainty;  // of its rows, see data/duis_versions.tsv
+};
+std::span<const SchemaVersion> schema_versions();  // oldest first
+// Its place among them; nothing for a number that is written otherwise or unknown.
+std::optional<std::uint8_t> find_schema_version(std::string_view number);
+
 struct Structure;
 struct AttributeRow {
   std::string_view name;
@@ -65,6 +75,8 @@ struct Member {
   int choice = 0, alternative = 0;  // 0: in no choice. Members of one choice are neighbours.
   bool choice_optional = false;     // none of the alternatives may be there, too
   bool is_signature = false;        // in the namespace of XML-DSig
+  std::uint8_t from = 0, until = UINT8_MAX;  // places of the first and last version that have it
+  bool is_in(std::uint8_t version) const { return version >= from && version <= until; }
 };
 struct Structure {
   std::string_view name;
@@ -87,11 +99,15 @@ std::string describe(const ValueType& type);
 // A value of the type that tells no lies about the world; the same each time.
 std::string sample_value(const ValueType& type);
 
-// The whole document, a Request or a Response, against the rows; its signature (xml/dsig judges
+// The whole document, a Request or a Response, against the rows of its version (of the newest where
+// the number is unknown: read_request refuses that); its signature (xml/dsig judges
 // that) and what SMETS1 messages hold excepted. Time linear in the document. Refuses with the
 // offending element's XPath: duis-namespace, duis-structure (envelope), duis-body (below the body's
 // element), duis-value, duis-request-id, duis-command-variant, duis-service-reference,
-// duis-schema-version.
+// duis-schema-version (also for what its version does not have).
 Status check_schema(const xml::Element& document);
+// The same of one element that stands alone, against any structure.
+Status check_structure(const xml::Element& element, const Structure& structure,
+                       std::uint8_t version);
 
 }  // namespace wattseal::duis

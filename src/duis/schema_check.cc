@@ -66,8 +66,11 @@ RuleId rule_of_value(const ValueType& type) {
 
 class Walk {
  public:
-  Walk(const Frame& frame, const Structure& structure)
-      : frame_(frame), structure_(structure), children_(frame.element.children) {}
+  Walk(const Frame& frame, const Structure& structure, std::uint8_t version)
+      : frame_(frame),
+        structure_(structure),
+        children_(frame.element.children),
+        version_(version) {}
 
   Status check() {
     TRY(attributes());
@@ -130,16 +133,40 @@ class Walk {
   Status item(std::size_t& i) {
     const std::vector<Member>& members = structure_.members;
     const Member& first = members[i];
-    if (first.choice == 0) return take(members[i++]);
+    if (!first.is_in(version_) && is_next(first)) return refuse_version(first);
+    if (first.choice == 0) return first.is_in(version_) ? take(members[i++]) : pass(i);
     std::size_t end = i;
     while (end < members.size() && members[end].choice == first.choice) ++end;
     const std::size_t begin = std::exchange(i, end);
+    for (std::size_t at = begin; at < end; ++at) {
+      if (!members[at].is_in(version_) && is_next(members[at])) return refuse_version(members[at]);
+    }
     const int alternative = chosen(begin, end);
     if (alternative == 0) return absent_choice(begin, end);
     for (std::size_t at = begin; at < end; ++at) {
-      if (members[at].alternative == alternative) TRY(take(members[at]));
+      if (members[at].alternative == alternative && members[at].is_in(version_))
+        TRY(take(members[at]));
     }
     return {};
+  }
+
+  static Status pass(std::size_t& i) {
+    ++i;
+    return {};
+  }
+
+  // The element is of the schema, but not of this version.
+  Refusal refuse_version(const Member& member) const {
+    const std::span<const SchemaVersion> versions = schema_versions();
+    std::string detail =
+        "schema version " + std::string(versions[version_].number) + " does not have the element;";
+    if (member.from > 0) detail += " the first that has it is " + number(member.from);
+    if (member.until < versions.size())
+      detail += " the last that has it is " + number(member.until);
+    return {"duis-schema-version"_rule, detail, at(children_[next_])};
+  }
+  static std::string number(std::uint8_t place) {
+    return std::string(schema_versions()[place].number);
   }
 
   int chosen(std::size_t begin, std::size_t end) const {
@@ -156,6 +183,7 @@ class Walk {
     Names names;
     for (std::size_t i = begin; i < end; ++i) {
       const Member& member = structure_.members[i];
+      if (!member.is_in(version_)) continue;
       const bool first = i == begin || structure_.members[i - 1].alternative != member.alternative;
       if (member.choice_optional || (first && member.min == 0)) return {};
       if (first) names.add(member.name);
@@ -199,7 +227,7 @@ class Walk {
     if (element.ns != kNamespace)
       return Refusal{"duis-namespace"_rule, "the element is not of the DUIS namespace",
                      path_of(&below)};
-    if (member.structure) return Walk(below, *member.structure).check();
+    if (member.structure) return Walk(below, *member.structure, version_).check();
     if (!member.value) return {};  // not judged here
     if (!element.attributes.empty() || element.foreign_attribute)
       return refuse("the element has no attributes", path_of(&below));
@@ -232,10 +260,17 @@ class Walk {
   const Frame& frame_;
   const Structure& structure_;
   const std::vector<xml::Element>& children_;
+  const std::uint8_t version_;
   std::size_t next_ = 0;
 };
 
 }  // namespace
+
+Status check_structure(const xml::Element& element, const Structure& structure,
+                       std::uint8_t version) {
+  const Frame root{nullptr, element};
+  return Walk(root, structure, version).check();
+}
 
 Status check_schema(const xml::Element& document) {
   if (document.ns != kNamespace)
@@ -246,8 +281,11 @@ Status check_schema(const xml::Element& document) {
     return Refusal{"duis-structure"_rule,
                    "the document element is " + document.name + ", not Request or Response",
                    "/" + document.name};
-  const Frame root{nullptr, document};
-  return Walk(root, is_response ? response_structure() : request_structure()).check();
+  const std::string* const number = document.attribute("schemaVersion");
+  const auto newest = static_cast<std::uint8_t>(schema_versions().size() - 1);
+  const std::uint8_t version = find_schema_version(number ? *number : "").value_or(newest);
+  return check_structure(document, is_response ? response_structure() : request_structure(),
+                         version);
 }
 
 }  // namespace wattseal::duis

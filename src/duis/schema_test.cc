@@ -208,6 +208,68 @@ TEST(DuisSchema, RefusalsNameTheElementAndWhatWasExpected) {
             "service reference variant");
 }
 
+// Of a request with this attribute: the version, or the rule that refuses it.
+std::string version_read(const std::string& attribute) {
+  const Result<xml::Document> document =
+      xml::parse(request("7.1", "7.1", "<sr:EnableSupply/>", attribute));
+  CHECK(document.ok());
+  const Result<ServiceRequest> read = read_request(document->root());
+  return read.ok() ? read->schema_version : std::string(read.refusal().rule.text());
+}
+
+TEST(DuisSchema, EveryVersionOfTheTableIsTakenAndNoOther) {
+  ASSERT_EQ(schema_versions().size(), 5u);
+  for (const SchemaVersion& version : schema_versions()) {
+    const std::string attribute = "schemaVersion=\"" + std::string(version.number) + "\" ";
+    EXPECT_EQ(verdict(request("7.1", "7.1", "<sr:EnableSupply/>", attribute)), "good");
+    EXPECT_EQ(version_read(attribute), version.number);
+  }
+  for (const char* version : {"4.9", "5.5", "5.40", "05.4", "5", "+5.4", " 5.4"}) {
+    const std::string attribute = "schemaVersion=\"" + std::string(version) + "\" ";
+    EXPECT_EQ(version_read(attribute), "duis-schema-version") << version;
+  }
+}
+
+TEST(DuisSchema, AnElementIsJudgedByTheVersionOfItsDocument) {
+  ValueType text;
+  text.name = "text";
+  Member always{"Always", &text}, added{"Added", &text}, dropped{"Dropped", &text},
+      one{"One", &text}, other{"Other", &text};
+  added.from = 3;
+  dropped.until = 1;
+  one.choice = other.choice = 1;
+  one.alternative = 1;
+  other.alternative = 2;
+  other.from = 4;
+  Structure structure;
+  structure.members = {always, added, dropped, one, other};
+  const auto judged = [&](std::uint8_t version, std::initializer_list<const char*> names) {
+    xml::Element element{std::string(kNamespace), "E", {}, {}, {}};
+    for (const char* name : names)
+      element.children.push_back({std::string(kNamespace), name, {}, "x", {}});
+    const Status status = check_structure(element, structure, version);
+    return status.ok() ? std::string("good")
+                       : std::string(status.refusal().rule.text()) + " " + status.refusal().field +
+                             " " + status.refusal().detail;
+  };
+  EXPECT_EQ(judged(0, {"Always", "Dropped", "One"}), "good");
+  EXPECT_EQ(judged(2, {"Always", "One"}), "good");
+  EXPECT_EQ(judged(3, {"Always", "Added", "One"}), "good");
+  EXPECT_EQ(judged(4, {"Always", "Added", "Other"}), "good");
+  EXPECT_EQ(judged(2, {"Always", "Added", "One"}),
+            "duis-schema-version /E/Added schema version 5.2 does not have the element; the first "
+            "that has it is 5.3");
+  EXPECT_EQ(judged(3, {"Always", "Added", "Dropped", "One"}),
+            "duis-schema-version /E/Dropped schema version 5.3 does not have the element; the last "
+            "that has it is 5.1");
+  EXPECT_EQ(judged(3, {"Always", "Added", "Other"}),
+            "duis-schema-version /E/Other schema version 5.3 does not have the element; the first "
+            "that has it is 5.4");
+  EXPECT_EQ(judged(4, {"Always", "One"}).substr(0, 30), "duis-structure /E/Added the el");
+  EXPECT_EQ(judged(3, {"Always", "Added"}),
+            "duis-structure /E one of One is expected here, but nothing follows");
+}
+
 TEST(DuisSchema, AttributesOfOtherNamespacesAreRefusedButHints) {
   const std::string hint =
       "schemaVersion=\"5.4\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" ";

@@ -392,6 +392,10 @@ void EmulatedDevice::misbehave(const Misbehaviour& misbehaviour) {
   state_->clock_set = state_->world.now();
 }
 
+std::vector<EmulatedDevice::HeldCredential> EmulatedDevice::credentials() const {
+  return state_->trust->held();
+}
+
 EmulatedDevice::Display EmulatedDevice::display() const {
   const Meter& meter = state_->meter;
   const Account& account = meter.account;

@@ -78,6 +78,15 @@ class EmulatedDevice {
   std::vector<Bytes> tick();
   std::vector<SecurityLogEntry> security_log() const;  // the last 1,000
 
+  // Who stands in each of its trust anchor cells, the root's first: for comparing with what others
+  // believe of it.
+  struct HeldCredential {
+    Cell cell;
+    Eui64 party;  // of a root: zero
+    Bytes key;    // subject key identifier
+  };
+  std::vector<HeldCredential> credentials() const;
+
   // For the demo and tests: what the meter shows.
   struct Display {
     std::string payment_mode;             // "credit" or "prepayment"

@@ -186,6 +186,17 @@ std::vector<Cell> TrustStore::cells_of(RemotePartyRole role) const {
   return cells;
 }
 
+std::vector<EmulatedDevice::HeldCredential> TrustStore::held() const {
+  const auto key_of = [](const x509::Certificate& certificate) {
+    return certificate.subject_key_id.value_or(Bytes(8));
+  };
+  std::vector<EmulatedDevice::HeldCredential> all{
+      {{RemotePartyRole::root, KeyUse::digital_signature, false}, {}, key_of(anchors_[0])}};
+  for (const auto& [cell, credential] : cells_)
+    all.push_back({cell, credential->party, key_of(credential->certificate)});
+  return all;
+}
+
 std::optional<RemotePartyRole> TrustStore::authoriser_of(std::uint16_t code) {
   const Mode* const mode = mode_of(code);
   return mode ? mode->authoriser : std::nullopt;
@@ -388,8 +399,10 @@ unsigned TrustStore::replace(const Update& update, const Cell& cell, BytesView d
   }
   const auto found = cells_.find(cell);
   if (found == cells_.end()) return kTrustAnchorNotFound;
-  if (!credential.ok() || credential->role != cell.role || credential->use != cell.use)
-    return kBadCertificate;
+  if (!credential.ok() || credential->use != cell.use) return kBadCertificate;
+  // The broker may come to hold another's cell until that party takes it over again.
+  const bool for_broker = any && credential->role == RemotePartyRole::access_control_broker;
+  if (credential->role != cell.role && !for_broker) return kBadCertificate;
   // A party changes its own credentials; another's only when the mode says so, or while the broker
   // holds the cell.
   const bool own =

@@ -29,6 +29,7 @@ class TrustStore {
   const Credential* of_role(RemotePartyRole role, KeyUse use) const {
     return find({role, use, false});
   }
+  std::vector<EmulatedDevice::HeldCredential> held() const;
   // A certificate that travelled in a message, for a party without a cell. Refuses
   // device-credentials.
   Result<Credential> check_travelling(BytesView der, UtcTime now) const;

@@ -17,20 +17,28 @@ struct Device {
   DeviceStatus status = DeviceStatus::pending;
   std::optional<DeviceStatus> before_suspension;
   Eui64 hub;                // its CHF; a hub's own id for hubs
-  std::string meter_point;  // meters only
+  std::string meter_point;  // meters only: MPAN or MPRN
   std::string model;
-  std::string variant = "single";  // single, twin, polyphase; then " older" for an older generation
+  std::string variant = "single";  // single, twin, polyphase
   UtcTime since;
+  std::string manufacturer;
+  std::string firmware_version;   // as DUIS writes it; empty: not known
+  std::string gbcs_version;       // "3.2"; empty: not known
+  std::string technical_version;  // SMETS or CHTS; empty: not known
+  // Which of two use cases for one request it has: those from limit gbcs_newer_from_major on, and
+  // those of which nothing is known, have the newer one.
+  bool older_generation() const;
   friend bool operator==(const Device&, const Device&) = default;
 };
 
 struct InventoryEvent {
   Eui64 device;
-  std::string event;  // of data/device_states.tsv
-  // For "pre-notified" only:
-  DeviceType type = DeviceType::esme;
+  std::string event;  // of data/device_states.tsv; or "updated": what is known of it changes
+  // For "pre-notified", and for "updated" those that change:
+  DeviceType type = DeviceType::esme;  // never changes
   Eui64 hub = {};
-  std::string meter_point = {}, model = {}, variant = "single";
+  std::string meter_point = {}, model = {}, variant = {};
+  std::string manufacturer = {}, firmware_version = {}, gbcs_version = {}, technical_version = {};
 };
 
 class Inventory {
@@ -38,8 +46,12 @@ class Inventory {
   Inventory(const World& world, storage::Store& store);
   Result<Device> find(Eui64 device) const;  // refuses inventory-unknown-device
   std::vector<Device> on_hub(Eui64 hub) const;
+  std::vector<Device> at_point(std::string_view meter_point) const;
   // Refuses inventory-transition, inventory-unknown-device, inventory-known-device.
   Status apply(const std::vector<InventoryEvent>& events, TraceId trace);
+  // The same, with the caller's batch: committing it refuses inventory-transition or
+  // inventory-known-device when a device moved since.
+  Status add(storage::Batch& batch, const std::vector<InventoryEvent>& events, TraceId trace) const;
   std::uint64_t count(DeviceStatus status) const;
   // What a device-status-changed fact did to the tables. Throws Fault when it could not happen.
   static void replay(storage::Changes& rows, const FactView& fact);

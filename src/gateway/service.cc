@@ -10,7 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kAnomalies = "/api/v1/anomalies/", kCodes = "/api/v1/codes/";
+constexpr std::string_view kAnomalies = "/api/v1/anomalies/", kCodes = "/api/v1/codes/",
+                           kAlerts = "/api/v1/alerts/";
 constexpr std::size_t kListedMax = 1000;
 
 http::Response json_answer(int status, const json& body) {
@@ -162,6 +163,61 @@ Result<json> undelivered(const GatewayService& service, const http::Request& req
   return json{{"undelivered", rows}};
 }
 
+json to_json(const Consolidation& one) {
+  json out{{"number", one.number},     {"user", one.user.text()},    {"device", one.device.text()},
+           {"code", one.code},         {"threshold", one.threshold}, {"from", one.from.iso()},
+           {"until", one.until.iso()}, {"held_back", one.count}};
+  if (const AlertCodeRow* const row = find_alert_code(one.code)) out["title"] = row->title;
+  if (one.told) out["told_at"] = one.told->iso();
+  return out;
+}
+
+Result<json> list_alerts(const GatewayService& service, const http::Request& request) {
+  TRY_ASSIGN(const Caller caller, caller_of(service, request));
+  const std::string* const from = request.query_value("from");
+  const std::optional<std::uint64_t> first = from ? number_of(*from) : 0;
+  if (!first) return Refusal{"gateway-json"_rule, "from is a number", "query/from"};
+  json rows = json::array();
+  for (const Consolidation& one : service.gateway.consolidations(caller.user, *first, kListedMax))
+    rows.push_back(to_json(one));
+  return json{{"consolidations", rows}};
+}
+
+Result<json> show_alerts(const GatewayService& service, const http::Request& request) {
+  TRY_ASSIGN(const Caller caller, caller_of(service, request));
+  const std::optional<std::uint64_t> number =
+      number_of(std::string_view(request.path).substr(kAlerts.size()));
+  const std::string* const from = request.query_value("from");
+  const std::optional<std::uint64_t> first = from ? number_of(*from) : 0;
+  if (!first) return Refusal{"gateway-json"_rule, "from is a number", "query/from"};
+  const std::optional<Consolidation> found =
+      number ? service.gateway.consolidation(*number, caller.user) : std::nullopt;
+  if (!found)
+    return Refusal{"gateway-consolidation-unknown"_rule, "the path ends with a number", "path"};
+  json out = to_json(*found), alerts = json::array();
+  for (const HeldBackAlert& one :
+       service.gateway.held_back(*found, OriginatorCounter(*first), kListedMax))
+    alerts.push_back({{"at", one.at.iso()},
+                      {"counter", one.counter.number()},
+                      {"message", to_base64(one.message)}});
+  out["alerts"] = std::move(alerts);
+  return out;
+}
+
+json thresholds_json() {
+  json rows = json::array();
+  for (const AlertThreshold& one : alert_thresholds()) {
+    json row{{"id", one.id}, {"codes", one.codes}, {"why", one.why}, {"source", one.source}};
+    row["treatment"] = one.consolidate ? "consolidate" : "deliver";
+    if (one.consolidate) {
+      row["alerts"] = one.alerts;
+      row["seconds"] = one.seconds;
+    }
+    rows.push_back(std::move(row));
+  }
+  return {{"thresholds", rows}};
+}
+
 http::Response lodge(const GatewayService& service, const http::Request& request) {
   const Result<Caller> caller = caller_of(service, request);
   if (!caller.ok()) return refuse(caller.refusal(), request.trace);
@@ -171,6 +227,31 @@ http::Response lodge(const GatewayService& service, const http::Request& request
   const Result<AnomalyFile> file = read_anomaly_file(request.body);
   return json_answer(200,
                      {{"thresholds", file->thresholds.size()}, {"limits", file->limits.size()}});
+}
+
+// The list is the DCC's office's to lodge; everybody may read what is certified.
+Result<json> lodge_products(const GatewayService& service, const http::Request& request) {
+  TRY_ASSIGN(const Caller caller, caller_of(service, request));
+  if (caller.user)
+    return Refusal{"products-caller"_rule, caller.user->text() + " calls", "X-Subscriber"};
+  TRY_ASSIGN(const std::size_t count,
+             service.gateway.products().lodge(request.body, request.trace));
+  return json{{"listed", count}};
+}
+
+json products_json(const GatewayService& service) {
+  json rows = json::array();
+  for (const Product& one : service.gateway.products().all(kListedMax))
+    rows.push_back({{"manufacturer", one.manufacturer},
+                    {"model", one.model},
+                    {"firmware_version", one.firmware_version},
+                    {"type", text(one.type)},
+                    {"image_sha256", to_hex(one.image_digest)},
+                    {"gbcs_version", one.gbcs_version},
+                    {"technical_version", one.technical_version},
+                    {"status", one.status},
+                    {"signer_serial", one.signer.hex()}});
+  return {{"products", rows}};
 }
 
 }  // namespace
@@ -237,12 +318,25 @@ void add_gateway_routes(http::Router& router, const GatewayService& service) {
   });
   router.on("POST", "/api/v1/anomaly-file",
             [&service](const http::Request& request) { return lodge(service, request); });
+  router.on("POST", "/api/v1/products", [&service](const http::Request& request) {
+    return answer(lodge_products(service, request), request.trace);
+  });
+  router.on("GET", "/api/v1/products",
+            [&service](const http::Request&) { return json_answer(200, products_json(service)); });
   router.on("GET", "/api/v1/undelivered", [&service](const http::Request& request) {
     return answer(undelivered(service, request, false), request.trace);
   });
   router.on("POST", "/api/v1/undelivered/deliver", [&service](const http::Request& request) {
     return answer(undelivered(service, request, true), request.trace);
   });
+  router.on("GET", "/api/v1/alerts", [&service](const http::Request& request) {
+    return answer(list_alerts(service, request), request.trace);
+  });
+  router.on("GET", std::string(kAlerts) + "*", [&service](const http::Request& request) {
+    return answer(show_alerts(service, request), request.trace);
+  });
+  router.on("GET", "/api/v1/alert-thresholds",
+            [](const http::Request&) { return json_answer(200, thresholds_json()); });
   router.on("GET", std::string(kCodes) + "*", [](const http::Request& request) {
     return answer(code_json(std::string_view(request.path).substr(kCodes.size())), request.trace);
   });

@@ -8,8 +8,13 @@
 //   GET, POST /api/v1/anomaly-file            the caller's thresholds and limits, text/csv
 //   GET  /api/v1/undelivered                  responses that were not taken while they were held
 //   POST /api/v1/undelivered/deliver          some of them again
+//   GET, POST /api/v1/products                certified products, text/csv to lodge; the DCC's alone
+//   GET  /api/v1/alerts?from=N                consolidations of alerts, oldest first, at most 1000
+//   GET  /api/v1/alerts/{n}?from=COUNTER      one, with the alerts that it held back, at most 1000
+//   GET  /api/v1/alert-thresholds             which alerts are consolidated, and which never
 //   GET  /api/v1/codes/{code}                 what a response code, alert or rule means
-// Rules: anomaly-*, gateway-json, gateway-code. Refusals are JSON: refusal_json. Threads: any.
+// Rules: anomaly-*, products-*, gateway-json, gateway-code, gateway-consolidation-unknown. Refusals
+// are JSON: refusal_json. Threads: any.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 

@@ -6,85 +6,19 @@
 // cannot be kept while the octets around it are respelt.
 #include "gbcs/message.h"
 
+#include "gbcs/message/wire.h"
+
 namespace wattseal::gbcs {
 namespace {
 
 constexpr std::size_t kMaxMessage = 65536;
-constexpr std::size_t kMacOctets = 12, kSignatureOctets = 64, kDateTimeOctets = 12,
-                      kTitleOctets = 8;
+constexpr std::size_t kMacOctets = 12, kSignatureOctets = 64, kDateTimeOctets = 12;
 constexpr std::size_t kCounterEnd =
     18;  // other-information that ends after the supplementary counter
 constexpr std::size_t kTwoCountersEnd = 26;  // and after the supplementary originator counter
-constexpr Octet kGeneralCiphering = 0xDD, kGeneralSigning = 0xDF, kTransactionOctets = 9;
+constexpr Octet kGeneralSigning = 0xDF;
 constexpr std::array<Octet, 7> kCipheringHeader{kGeneralCiphering, 0, 0, 0, 0, 0, 0};
 constexpr std::array<Octet, 5> kAuthenticatedOnly{0x11, 0, 0, 0, 0};
-
-void put_length(Bytes& to, std::size_t length) {
-  if (length < 0x80) return to.push_back(static_cast<Octet>(length));
-  const std::size_t octets = length < 0x100 ? 1 : length < 0x10000 ? 2 : 4;
-  to.push_back(static_cast<Octet>(0x80 | octets));
-  put_be(to, length, octets);
-}
-
-void put_counted(Bytes& to, BytesView octets) {
-  put_length(to, octets.size());
-  append(to, octets);
-}
-
-class Reader {
- public:
-  explicit Reader(BytesView octets) : rest_(octets) {}
-  std::size_t left() const { return rest_.size(); }
-
-  Result<BytesView> take(std::size_t count, const char* field) {
-    if (rest_.size() < count) {
-      return Refusal{
-          "gbcs-truncated"_rule,
-          "wanted " + std::to_string(count) + " octets, found " + std::to_string(rest_.size()),
-          field};
-    }
-    const BytesView taken = rest_.first(count);
-    rest_ = rest_.subspan(count);
-    return taken;
-  }
-
-  Result<std::uint64_t> number(std::size_t count, const char* field) {
-    TRY_ASSIGN(const BytesView octets, take(count, field));
-    return get_be(octets);
-  }
-
-  Status expect(BytesView wanted, const char* field) {
-    TRY_ASSIGN(const BytesView found, take(wanted.size(), field));
-    if (equal(found, wanted)) return {};
-    return Refusal{"gbcs-header"_rule, "expected " + to_hex(wanted) + ", found " + to_hex(found),
-                   field};
-  }
-
-  Status expect(Octet wanted, const char* field) { return expect(BytesView(&wanted, 1), field); }
-
-  Result<std::size_t> length(const char* field) {
-    TRY_ASSIGN(const std::uint64_t first, number(1, field));
-    if (first < 0x80) return static_cast<std::size_t>(first);
-    const std::size_t octets = first & 0x7F;
-    if (octets < 1 || octets > 2) {
-      return Refusal{"gbcs-length"_rule, "length of " + std::to_string(octets) + " octets", field};
-    }
-    TRY_ASSIGN(const std::uint64_t value, number(octets, field));
-    if (value < (octets == 1 ? 0x80u : 0x100u)) {
-      return Refusal{"gbcs-length"_rule,
-                     "length " + std::to_string(value) + " is not in its shortest form", field};
-    }
-    return static_cast<std::size_t>(value);
-  }
-
-  Result<BytesView> counted(const char* field) {
-    TRY_ASSIGN(const std::size_t count, length(field));
-    return take(count, field);
-  }
-
- private:
-  BytesView rest_;
-};
 
 Bytes other_information(const Message& message) {
   CHECK(!message.supplementary_counter || message.supplementary_party);
@@ -130,13 +64,7 @@ void put_signed_part(Bytes& to, const Message& message) {
   if (message.signature_field == SignatureField::present) put_counted(to, message.signature);
 }
 
-Result<Eui64> read_title(Reader& reader, const char* field) {
-  TRY(reader.expect(Octet{kTitleOctets}, field));
-  TRY_ASSIGN(const std::uint64_t number, reader.number(kTitleOctets, field));
-  return Eui64::from_number(number);
-}
-
-Status read_grouping_header(Reader& reader, Message& message) {
+Status read_grouping_header(WireReader& reader, Message& message) {
   TRY(reader.expect(kGeneralSigning, "general-signing"));
   TRY(reader.expect(kTransactionOctets, "transaction-id"));
   TRY_ASSIGN(const std::uint64_t cra, reader.number(1, "cra"));
@@ -157,7 +85,7 @@ Status read_grouping_header(Reader& reader, Message& message) {
   return read_other_information(other, message);
 }
 
-Status read_signature(Reader& reader, Message& message) {
+Status read_signature(WireReader& reader, Message& message) {
   if (reader.left() == 0 && !message.mac) {
     message.signature_field = SignatureField::missing;
     return {};
@@ -177,7 +105,7 @@ Status read_signature(Reader& reader, Message& message) {
 }
 
 Status read_signed_part(BytesView octets, Message& message) {
-  Reader reader(octets);
+  WireReader reader(octets);
   TRY(read_grouping_header(reader, message));
   TRY_ASSIGN(const BytesView payload, reader.counted("payload"));
   message.payload = to_bytes(payload);
@@ -189,7 +117,7 @@ Status read_signed_part(BytesView octets, Message& message) {
 
 // Takes header and MAC off; what is left is the signed part.
 Result<BytesView> read_ciphering(BytesView octets, Message& message) {
-  Reader reader(octets);
+  WireReader reader(octets);
   TRY(reader.expect(kCipheringHeader, "general-ciphering"));
   TRY_ASSIGN(const std::size_t length, reader.length("general-ciphering"));
   if (length < reader.left()) {
@@ -197,7 +125,7 @@ Result<BytesView> read_ciphering(BytesView octets, Message& message) {
                    std::to_string(reader.left() - length) + " octets follow the MAC"};
   }
   TRY_ASSIGN(const BytesView content, reader.take(length, "general-ciphering"));
-  Reader inner(content);
+  WireReader inner(content);
   TRY(inner.expect(kAuthenticatedOnly, "security-header"));
   if (inner.left() < kMacOctets)
     return Refusal{"gbcs-truncated"_rule, "no room for the MAC", "mac"};

@@ -39,11 +39,11 @@ struct DerivedKey {
   DerivedKey& operator=(const DerivedKey&) = delete;
 };
 
+}  // namespace
+
 crypto::Digest signed_digest(const Message& message) {
   return crypto::sha256(signed_octets(message));
 }
-
-}  // namespace
 
 crypto::Key128 derive_key(const crypto::SharedSecret& secret, Eui64 originator, KeyPurpose purpose,
                           OriginatorCounter counter, Eui64 recipient) {

@@ -20,6 +20,7 @@ void add_mac(Message& message, const crypto::SharedSecret& secret);
 Status verify_mac(const Message& message, const crypto::SharedSecret& secret);
 
 void sign(Message& message, const crypto::PrivateKey& key);
+crypto::Digest signed_digest(const Message& message);  // of what is signed: SHA-256
 Status verify_signature(const Message& message, const crypto::PublicPoint& signer);
 
 // 31 00000000 || ciphertext || tag(12). `recipient` and `counter`: spec 1.6, rows with F = 04.

@@ -146,6 +146,7 @@ Result<Bytes> write_payload(const Template& use_case, const TransformContext& co
                           : use_case.view.kind == PayloadKind::gbz ? gmt::write_gbz(nodes, values)
                                                                    : gmt::write_der(nodes, values);
   if (!payload.ok()) return payload;
+  TRY(values.no_repeats());
   if (payload->empty()) return values.range({}, "nothing in the request leads to a payload");
   return gmt::within_payload(*payload, values, nodes.front()).ok()
              ? payload

@@ -8,8 +8,9 @@
 //                    template's expressions.
 // A template that cannot be understood is refused at load with file, line and reason, never at run
 // time. Thread-safe. Errors: template-*.  gbcs-template-none (no use case fits),
-// gbcs-template-ambiguous, gbcs-value-missing, gbcs-value-range, correlate-* from read_payload and
-// compare.
+// gbcs-template-ambiguous, gbcs-value-missing, gbcs-value-range, gbcs-value-repeated (the request
+// lists a numbered or named thing twice that the payload carries once), correlate-* from
+// read_payload and compare.
 #pragma once
 #include <map>
 #include <memory>

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gbcs/inferred.h"
 #include "gbcs/reference_test.h"
 #include "gbcs/template.h"
 
@@ -664,6 +665,16 @@ TEST(Templates, MakeTheMessagesOfTheDccFromBodiesOfItsOwn) {
     ++made;
   }
   EXPECT_EQ(made, 9);
+}
+
+TEST(Templates, WhatIsInferredNamesItsUseCaseItsGroundsAndHowSureItIs) {
+  const auto set = TemplateSet::built_in();
+  for (const InferredValue& one : inferred_values()) {
+    EXPECT_TRUE(set->find(std::string(one.use_case))) << one.use_case;
+    EXPECT_FALSE(one.place.empty() || one.value.empty() || one.grounds.empty()) << one.use_case;
+    EXPECT_TRUE(one.certainty == "high" || one.certainty == "middle" || one.certainty == "low");
+  }
+  EXPECT_FALSE(inferred_values().empty());
 }
 
 }  // namespace

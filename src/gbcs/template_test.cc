@@ -451,6 +451,37 @@ TEST_F(SmallCase, RefusesWhatDoesNotFitTheFieldOrTheTemplate) {
   EXPECT_EQ(rule_of(body("<Other>7</Other>")), "gbcs-template-none");
 }
 
+// What a path picks by a day's name or a block's number must not be there twice.
+TEST(Templates, RefuseARequestThatListsTheSameThingTwice) {
+  const auto set = TemplateSet::load({{"days.gmt", R"(
+(usecase DAYS (code 0x0001) (srv "9.9" Small) (device ESME) (class nc)
+  (dlms (set 1 "0-0:1.0.0.255" 2 (flags 2 (bit 0 (has Days/Day[.='Monday'])) (bit 1 (has Days/Day[.='Friday']))))
+        (set 1 "0-0:2.0.0.255" 2 (u8 (opt Price[@index='1'] 0)))))
+)"}}).value();
+  const ReferenceFacts facts;
+  const auto refusal = [&](const std::string& inside) {
+    const xml::Element body =
+        xml::parse("<Small xmlns=\"urn:test\">" + inside + "</Small>").value().root();
+    const TransformContext context{body,
+                                   Eui64::from_number(1),
+                                   Eui64::from_number(2),
+                                   OriginatorCounter(7),
+                                   UtcTime::from_unix_seconds(0),
+                                   facts,
+                                   {}};
+    const Result<Bytes> written = write_payload(*set->find("DAYS"), context);
+    return written.ok()
+               ? "accepted"
+               : std::string(written.refusal().rule.text()) + " " + written.refusal().field;
+  };
+  EXPECT_EQ(refusal("<Days><Day>Monday</Day><Day>Friday</Day></Days>"), "accepted");
+  EXPECT_EQ(refusal("<Days><Day>Friday</Day><Day>Monday</Day><Day>Friday</Day></Days>"),
+            "gbcs-value-repeated Days/Day[.='Friday']");
+  EXPECT_EQ(refusal("<Days/><Price index=\"1\">5</Price><Price index=\"2\">6</Price>"), "accepted");
+  EXPECT_EQ(refusal("<Days/><Price index=\"1\">5</Price><Price index=\"1\">6</Price>"),
+            "gbcs-value-repeated Price[@index='1']");
+}
+
 TEST_F(SmallCase, ComparesOrderNumberAndValue) {
   const Bytes payload = write(body("<Limit>7</Limit><Name>ab</Name><Name>c</Name>")).value();
   const auto rule = [&](const std::string& inside) {

@@ -90,6 +90,46 @@ TEST(Utrn, OfTheReferenceTopUpsIsRemadeAndVerified) {
   EXPECT_EQ(mistyped, 1);
 }
 
+// Codes that are published with the reference keys and data (spec/gbcs-duis.md 6): who made them
+// had no part in this program.
+TEST(Utrn, IsThePublishedOne) {
+  EXPECT_EQ(utrn_check_digit("7430182583759667200"), '5');  // of a value that has no class
+  EXPECT_EQ(refused(parse_utrn("74301825837596672005")), "utrn-value");
+  EXPECT_EQ(refused(parse_utrn("12345678910121314156")), "utrn-check-digit");
+  WATTSEAL_NEEDS_VECTORS(folder);
+  test::ReferenceKeys keys(folder);
+  const Eui64 supplier = Eui64::from_number(0x90B3D51F30010000),
+              electricity = Eui64::from_number(0x00DB1234567890A0),
+              gas = Eui64::from_number(0x00DB1234567890A1);
+  struct Published {
+    Eui64 meter;
+    std::uint64_t high;
+    UtrnUnit unit;
+    unsigned value;
+    std::string digits;  // the third one is published without its check digit
+  };
+  for (const Published& one :
+       {Published{electricity, 1, UtrnUnit::pounds, 100, "73943333457189043313"},
+        Published{electricity, 4, UtrnUnit::pence, 1234, "73947252416745201637"},
+        Published{electricity, 1, UtrnUnit::pounds, 8191, "7394368095646343255"},
+        Published{electricity, 3, UtrnUnit::pounds, 10, "73946144332040217315"},
+        Published{electricity, 5, UtrnUnit::pounds, 10, "73948959061972833313"},
+        Published{gas, 6, UtrnUnit::pence, 1250, "73950067887105178605"}}) {
+    const std::optional<crypto::SharedSecret> secret = keys.secret(supplier, one.meter, "pp-ka");
+    ASSERT_TRUE(secret);
+    const std::string made =
+        make_utrn(*secret, {supplier, one.meter, counter(one.high), one.unit, one.value}).value();
+    EXPECT_EQ(made.substr(0, one.digits.size()), one.digits);
+    EXPECT_EQ(verify_utrn(*secret, supplier, one.meter, counter(one.high - 1), made).value(),
+              counter(one.high));
+    EXPECT_EQ(refused(verify_utrn(*secret, supplier, one.meter, counter(one.high), made)),
+              "utrn-counter");
+    const Eui64 neighbour = one.meter == gas ? electricity : gas;
+    EXPECT_EQ(refused(verify_utrn(*secret, supplier, neighbour, counter(one.high - 1), made)),
+              "utrn-mac-mismatch");
+  }
+}
+
 TEST(Utrn, RoundTripsAnyValueAndCounter) {
   std::mt19937 random(20240601);
   for (int i = 0; i < 300; ++i) {

@@ -194,6 +194,42 @@ struct Client::State {
     }
   }
 
+  // Until the server ends the connection. Nothing: as attempt() has it.
+  std::optional<std::vector<Response>> attempt_all(std::span<const Request> requests) {
+    const bool reused = wire != nullptr;
+    if (!reused) connect();
+    std::string octets;
+    for (const Request& request : requests) octets += head_of(url, request) + request.body;
+    std::vector<Response> responses;
+    try {
+      const bool written = write(octets);
+      while (written && wire && responses.size() < requests.size()) {
+        std::optional<Response> response = read(requests[responses.size()].method == "HEAD");
+        if (!response) break;
+        responses.push_back(std::move(*response));
+      }
+    } catch (const Fault&) {
+      if (responses.empty()) throw;  // else the caller learns what was answered
+    }
+    if (responses.size() < requests.size()) disconnect();
+    if (!responses.empty()) return responses;
+    if (!reused) fail("it closed the connection");
+    return std::nullopt;
+  }
+
+  std::vector<Response> send_all(std::span<const Request> requests) {
+    deadline = clock->monotonic_microseconds() + options.timeout.count() * 1000;
+    try {
+      for (;;) {
+        if (std::optional<std::vector<Response>> responses = attempt_all(requests))
+          return std::move(*responses);
+      }
+    } catch (const Fault&) {
+      disconnect();
+      throw;
+    }
+  }
+
   const BaseUrl url;
   const ClientOptions options;
   const std::unique_ptr<Clock> clock = system_clock();  // a peer takes real time
@@ -214,6 +250,10 @@ Result<std::unique_ptr<Client>> Client::open(std::string_view base_url, ClientOp
 }
 
 Response Client::send(const Request& request) { return state_->send(request); }
+
+std::vector<Response> Client::send_all(std::span<const Request> requests) {
+  return requests.empty() ? std::vector<Response>() : state_->send_all(requests);
+}
 
 Response Client::get(std::string_view path_and_query) {
   Request request;

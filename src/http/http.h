@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -108,6 +109,11 @@ class Client {
   ~Client();
   Response send(const Request& request);  // throws Fault when the peer cannot be reached or does
                                           // not answer in time
+  // All of them at once, without waiting for the answers between them, and the answers in order:
+  // fewer when the server ended the connection, or did not answer in time, after these. The peer
+  // may have acted on those without an answer. Together at most what the peer buffers: a few dozen
+  // of some kilobytes. Throws Fault when there is no answer at all. Source: RFC 9112 9.3.2.
+  std::vector<Response> send_all(std::span<const Request> requests);
   Response get(std::string_view path_and_query);
   Response post(std::string_view path_and_query, std::string_view content_type, std::string body);
   struct State;

@@ -254,6 +254,33 @@ TEST(HttpServer, ServesManyClientsAtOnce) {
   EXPECT_EQ(good, 1600);
 }
 
+TEST(HttpClient, SendsManyWithoutWaitingAndGetsTheAnswersInOrder) {
+  std::atomic<int> seen = 0;
+  Server server(world(), {.threads = 2}, [&](const Request& request) {
+    ++seen;
+    return request.body == "end" ? Response{.status = 500, .headers = {{"X-Last", "1"}}}
+                                 : Response{.body = request.body};
+  });
+  const std::unique_ptr<Client> client = client_of(server);
+  std::vector<Request> requests(32);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].method = "POST";
+    requests[i].path = "/";
+    requests[i].body = std::string(2000, 'x') + std::to_string(i);
+  }
+  for (int round = 0; round < 3; ++round) {
+    const std::vector<Response> answers = client->send_all(requests);
+    ASSERT_EQ(answers.size(), requests.size());
+    for (std::size_t i = 0; i < answers.size(); ++i) EXPECT_EQ(answers[i].body, requests[i].body);
+  }
+  requests[5].body = "end";
+  EXPECT_EQ(client->send_all(requests)[5].status, 500);
+  EXPECT_EQ(seen, 4 * 32);
+  EXPECT_TRUE(client->send_all({}).empty());
+  server.stop();
+  EXPECT_THROW(client->send_all(requests), Fault);
+}
+
 TEST(HttpServer, SaysWhenAPortIsTaken) {
   Server server(world(), {}, routes());
   EXPECT_THROW(Server(world(), {.port = server.port()}, routes()), Fault);

@@ -80,6 +80,9 @@ class TlsWire final : public Wire {
     BIO* const bio = socket_bio(socket);
     SSL_set_bio(ssl_.get(), bio, bio);
     SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    // One call of the kernel takes a record's head and what follows it. Nobody waits for the socket
+    // before read() has said that there is no more.
+    SSL_set_read_ahead(ssl_.get(), 1);
   }
   void accept() { SSL_set_accept_state(ssl_.get()); }
   void connect(const std::string& host) {

@@ -62,6 +62,7 @@ struct Counts {
 }  // namespace
 
 struct CertificationAuthority::State {
+  using Commit = CertificationAuthority::Commit;
   const World& world;
   storage::Store& store;
   Workers& workers;
@@ -288,8 +289,7 @@ struct CertificationAuthority::State {
                 encode_count(read_count(store, tables::issued_counts, key_id) + count));
   }
 
-  // Returns the journal sequence of the last issue fact, 0 when there is none.
-  std::uint64_t record(std::span<Chunk* const> chunks) {
+  void record(std::span<Chunk* const> chunks, const Commit& commit) {
     storage::Batch batch;
     std::map<BatchId, Counts> counts;
     const UtcTime now = world.now();
@@ -311,21 +311,18 @@ struct CertificationAuthority::State {
       }
     }
     put_counts(batch, counts);
-    const std::uint64_t facts = batch.facts().size();
     const std::lock_guard lock(counts_mutex);
     count_issued(batch, chunks);
-    const Result<std::uint64_t> first = store.commit(std::move(batch));
-    if (!first.ok()) UNREACHABLE();  // it has no precondition
-    return facts == 0 ? 0 : *first + facts - 1;
+    if (!commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
   }
 
-  std::uint64_t sign_and_record(std::span<Chunk* const> chunks) {
+  void sign_and_record(std::span<Chunk* const> chunks, const Commit& commit) {
     std::vector<IssuedRow*> rows;
     for (Chunk* const chunk : chunks) {
       for (IssuedRow& row : chunk->rows) rows.push_back(&row);
     }
     sign_all(rows);
-    return record(chunks);
+    record(chunks, commit);
   }
 };
 
@@ -388,7 +385,8 @@ std::size_t CertificationAuthority::issue() {
       fresh.push_back(&chunk);
   }
   if (!fresh.empty()) state_->intend(fresh);
-  state_->sign_and_record(all);
+  state_->sign_and_record(
+      all, [this](storage::Batch batch) { return state_->store.commit(std::move(batch)); });
   return done;
 }
 
@@ -396,8 +394,8 @@ void CertificationAuthority::intend(storage::Batch& batch, std::span<Chunk* cons
   State::Drawn drawn = state_->draw(false);
   for (Chunk* const chunk : chunks) state_->put_intent(batch, drawn, *chunk);
 }
-std::uint64_t CertificationAuthority::finish(std::span<Chunk* const> chunks) {
-  return state_->sign_and_record(chunks);
+void CertificationAuthority::finish(std::span<Chunk* const> chunks, const Commit& commit) {
+  state_->sign_and_record(chunks, commit);
 }
 void CertificationAuthority::take_over(const std::vector<Bytes>& work_keys) {
   state_->queue.add(work_keys);

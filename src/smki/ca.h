@@ -7,6 +7,7 @@
 // Rules: ca-not-established, ca-environment, ca-key-mismatch, ca-authority-revoked,
 // ceremony-live-key-store.
 #pragma once
+#include <functional>
 #include <span>
 
 #include "base/parallel.h"
@@ -34,9 +35,10 @@ class CertificationAuthority {
   // The same for single requests that do not wait (express.h): adds the intents to a commit that
   // hands the work over, refusing rows in `refused` of their chunk, which then need an answer.
   void intend(storage::Batch& batch, std::span<Chunk* const> chunks);
-  // Signs what was intended and makes it durable; returns the journal sequence of the last issue
-  // fact. After a Fault the keys of ca_work go to take_over(): issue() finishes what is stored.
-  std::uint64_t finish(std::span<Chunk* const> chunks);
+  // Signs what was intended and has it made durable by `commit`, which no precondition can refuse.
+  // After a Fault the keys of ca_work go to take_over(): issue() finishes what is stored.
+  using Commit = std::function<Result<std::uint64_t>(storage::Batch batch)>;
+  void finish(std::span<Chunk* const> chunks, const Commit& commit);
   void take_over(const std::vector<Bytes>& work_keys);
 
   // Revokes everything that the registration authority authorised (office.h, revoke-certificate)

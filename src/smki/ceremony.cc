@@ -85,19 +85,11 @@ class Ceremony {
     what.not_before = world_.now().start_of_day();
     what.key = key->public_point();
     if (profile.extensions.find("contingency") != std::string_view::npos) {
-      TRY_ASSIGN(what.wrapped_contingency_key, make_contingency_key());
+      TRY_ASSIGN(Contingency made, make_contingency(world_, keys_, environment_, 1));
+      what.wrapped_contingency_key = std::move(made.wrapped);
+      report_.contingency_symmetric_key = std::move(made.symmetric_key);
     }
     return sign_and_record(profile, what, label, *key, *issuer_key);
-  }
-
-  Result<Bytes> make_contingency_key() {
-    const std::string label =
-        environment_ == Environment::test ? "contingency.test" : "contingency.live";
-    TRY_ASSIGN(const crypto::KeyHandle contingency, crypto::find_or_generate(keys_, label));
-    report_.contingency_symmetric_key.resize(16);
-    world_.random.fill(report_.contingency_symmetric_key);
-    return wrap_contingency_key(contingency->public_point(), report_.contingency_symmetric_key,
-                                world_.random);
   }
 
   Status sign_and_record(const CertificateProfile& profile, const ToBeSigned& what,
@@ -150,6 +142,18 @@ class Ceremony {
 };
 
 }  // namespace
+
+Result<Contingency> make_contingency(const World& world, crypto::KeyStore& keys,
+                                     Environment environment, std::uint32_t generation) {
+  std::string label = environment == Environment::test ? "contingency.test" : "contingency.live";
+  if (generation > 1) label += "." + std::to_string(generation);
+  TRY_ASSIGN(const crypto::KeyHandle key, crypto::find_or_generate(keys, label));
+  Contingency made;
+  made.symmetric_key.resize(16);
+  world.random.fill(made.symmetric_key);
+  made.wrapped = wrap_contingency_key(key->public_point(), made.symmetric_key, world.random);
+  return made;
+}
 
 std::string authority_label(const CertificateProfile& profile, Environment environment,
                             std::uint32_t generation) {

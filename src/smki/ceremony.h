@@ -42,9 +42,10 @@ Result<CeremonyHeld> hold_founding(const World& world, storage::Store& store,
                                    const std::vector<Founder>& founders,
                                    const std::vector<std::string>& witnesses);
 // Does what an approved act permits, once: renews the lists that the roots sign, revokes an issuing
-// authority, or establishes one in the place of another. Refuses ceremony-act, ceremony-act-lapsed,
-// ceremony-act-used, ceremony-witness, ceremony-generations, revoke-already; ca-key-mismatch when
-// the keys at hand are not those of the authorities.
+// authority, establishes one in the place of another, or a Root OCA with a new contingency key and
+// a new envelope; an issuing authority below it takes an act of its own. Refuses ceremony-act,
+// ceremony-act-lapsed, ceremony-act-used, ceremony-witness, ceremony-generations, revoke-already;
+// ca-key-mismatch when the keys at hand are not those of the authorities.
 Result<CeremonyHeld> hold_key_act(const World& world, storage::Store& store, crypto::KeyStore& keys,
                                   ActId act, const std::vector<std::string>& witnesses);
 

@@ -87,6 +87,12 @@ class Sitting {
     step("key pair made", label, key->public_point());
     return key;
   }
+  Result<Bytes> make_contingency_key(std::uint32_t generation) {
+    TRY_ASSIGN(Contingency made, make_contingency(world_, keys_, environment_, generation));
+    step("contingency key sealed", "generation " + std::to_string(generation), made.wrapped);
+    symmetric_key_ = std::move(made.symmetric_key);
+    return made.wrapped;
+  }
   void signs(const Authority& authority, crypto::KeyHandle key) {
     for (const TranscriptSigner& signer : signers_) {
       if (signer.certificate == authority.certificate.der) return;
@@ -107,6 +113,7 @@ class Sitting {
     Numbers numbers(store_, "next_ceremony");
     CeremonyHeld held;
     held.number = numbers.draw();
+    held.contingency_symmetric_key = symmetric_key_;
     numbers.put(batch_);
     writer_.number(held.number);
     writer_.act(act);
@@ -145,6 +152,7 @@ class Sitting {
   TranscriptWriter writer_;
   storage::Batch batch_;
   std::vector<TranscriptSigner> signers_;
+  Bytes symmetric_key_;  // of a new root
 };
 
 // ---- the founding
@@ -260,8 +268,7 @@ Result<Authority> certify_successor(Sitting& sitting, const CertificateProfile& 
       generation_name(test ? profile.common_name_test : profile.common_name_live, generation));
   const std::string label = authority_label(profile, sitting.environment(), generation);
   TRY_ASSIGN(const crypto::KeyHandle key, sitting.make(label));
-  const Authority root = find_authority(sitting.store(), profile.issuer).value();
-  TRY_ASSIGN(const crypto::KeyHandle root_key, sitting.use(root));
+  crypto::KeyHandle issuer_key = key;  // a root signs itself
   CertificateProfile named = profile;
   named.common_name_test = named.common_name_live = name;
   ToBeSigned what;
@@ -270,7 +277,15 @@ Result<Authority> certify_successor(Sitting& sitting, const CertificateProfile& 
   what.serial = Serials(sitting.world().random, sitting.store(), true).draw();
   what.not_before = sitting.now().start_of_day();
   what.key = key->public_point();
-  what.issuer = root.identity();
+  if (profile.issuer == profile.id) {
+    if (profile.extensions.find("contingency") != std::string_view::npos) {
+      TRY_ASSIGN(what.wrapped_contingency_key, sitting.make_contingency_key(generation));
+    }
+  } else {
+    const Authority root = find_authority(sitting.store(), profile.issuer).value();
+    what.issuer = root.identity();
+    TRY_ASSIGN(issuer_key, sitting.use(root));
+  }
   const Bytes tbs = build_tbs(what);
   TRY(lint_before_issue(tbs));
   storage::Batch intent;
@@ -281,8 +296,8 @@ Result<Authority> certify_successor(Sitting& sitting, const CertificateProfile& 
                     .bytes());
   take_serial(intent, what.serial);
   TRY(sitting.store().commit(std::move(intent)));
-  Result<x509::Certificate> certificate =
-      x509::parse_certificate(x509::assemble_certificate(tbs, root_key->sign(crypto::sha256(tbs))));
+  Result<x509::Certificate> certificate = x509::parse_certificate(
+      x509::assemble_certificate(tbs, issuer_key->sign(crypto::sha256(tbs))));
   CHECK(certificate.ok());
   Authority made{&profile, std::move(*certificate), label};
   sitting.step("certificate signed", x509::name_text(made.certificate.subject),

@@ -10,7 +10,7 @@ namespace wattseal::smki {
 namespace {
 
 // While one round waits for the disk the next one computes.
-constexpr unsigned kLeadersMax = 3;
+constexpr unsigned kLeadersMax = 2;
 constexpr std::size_t kRoundMax = 256;
 
 }  // namespace
@@ -21,8 +21,16 @@ struct ExpressLane::Waiting {
   Chunk chunk;  // when it is authorised
   bool stored = false, published = false;
   std::string fault;  // not empty: the disk failed, and nobody knows whether it is stored
-  std::condition_variable changed;
+  // Of the thread that waits, and shared because it may be woken by chance, see that it is done and
+  // be gone while somebody still has to wake it.
+  std::shared_ptr<std::condition_variable> changed = of_this_thread();
   bool done = false, leads = false;
+
+ private:
+  static std::shared_ptr<std::condition_variable> of_this_thread() {
+    thread_local const auto mine = std::make_shared<std::condition_variable>();
+    return mine;
+  }
 };
 
 ExpressLane::ExpressLane(const World& world, storage::Store& store,
@@ -71,25 +79,31 @@ void ExpressLane::travel(Waiting& mine) {
     mine.leads = true;
   }
   for (;;) {
-    mine.changed.wait(lock, [&] { return mine.done || mine.leads; });
+    mine.changed->wait(lock, [&] { return mine.done || mine.leads; });
     if (!mine.leads) return;
     const std::vector<Waiting*> round = gather();
     lock.unlock();
     if (!round.empty()) lead(round);
+    std::vector<std::shared_ptr<std::condition_variable>> woken;
+    woken.reserve(round.size() + 1);
     lock.lock();
-    for (Waiting* const one : round) {
-      one->done = true;
-      if (one != &mine) one->changed.notify_one();
-    }
     mine.leads = false;
     const auto next = std::ranges::find(queue_, false, &Waiting::leads);
     if (next == queue_.end()) {
       --leaders_;
     } else {
       (*next)->leads = true;
-      (*next)->changed.notify_one();
+      woken.push_back((*next)->changed);
     }
-    if (mine.done) return;
+    for (Waiting* const one : round) {
+      one->done = true;
+      if (one != &mine) woken.push_back(one->changed);
+    }
+    const bool over = mine.done;
+    lock.unlock();  // those who wake find it free
+    for (const std::shared_ptr<std::condition_variable>& one : woken) one->notify_one();
+    if (over) return;
+    lock.lock();
   }
 }
 
@@ -155,7 +169,9 @@ void ExpressLane::issue_round(const std::vector<Waiting*>& round) {
   for (Waiting* const one : round) {
     if (!one->chunk.key.empty()) chunks.push_back(&one->chunk);
   }
-  repository_.publish_through(ca_->finish(chunks));
+  ca_->finish(chunks, [this](storage::Batch batch) {
+    return repository_.commit_and_publish(std::move(batch));
+  });
   for (Waiting* const one : round) one->published = !one->chunk.key.empty();
 }
 

@@ -1,6 +1,6 @@
 // The way of a single request that needs neither people nor a turn: it is judged before it is
-// stored, and what waits at the same moment goes together through three durable commits: request,
-// decision and intent; certificate; publication. The facts are those of the ordinary way (ra.h,
+// stored, and what waits at the same moment goes together through two durable commits: request,
+// decision and intent; certificate and publication. The facts are those of the ordinary way (ra.h,
 // ca.h), in the same order. Whatever cannot go this way goes the ordinary one: held for approval,
 // sent before, during maintenance, a key store or a disk that failed on the way. A crash leaves
 // what the certification authority finishes at the next start. Source: L4; spec/smki.md 3.1.

@@ -311,7 +311,9 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
 
 std::optional<UtcTime> day_of(std::string_view text) {
   if (text.size() != 10) return {};
-  return UtcTime::parse_iso(std::string(text) + "T00:00:00Z");
+  std::string iso(text);
+  iso += "T00:00:00Z";
+  return UtcTime::parse_iso(iso);
 }
 
 UtcTime months_later(UtcTime day, int months) {

@@ -288,7 +288,13 @@ Result<Person> Office::person(PersonId id) const {
 Result<Person> Office::person_by_credential(BytesView certificate) const {
   const std::string credential = to_hex(crypto::sha256(certificate));
   for (const Person& person : all_people(store_)) {
-    if (person.credential == credential) return person;
+    if (person.credential != credential) continue;
+    if (person.may_act(world_.now())) return person;
+    return Refusal{"office-person"_rule,
+                   person.role + " " + std::to_string(person.id) + " is " +
+                       std::string(text(person.state)) + ", appointed until " +
+                       person.appointed_until.iso(),
+                   "client certificate"};
   }
   return Refusal{"office-credential"_rule, "the client certificate is nobody's credential",
                  "client certificate"};

@@ -99,7 +99,7 @@ class Office {
   Result<Act> act(ActId id) const;
   std::vector<Act> acts(std::optional<ActState> state) const;  // newest first, at most 1,000
   Result<Person> person(PersonId id) const;
-  // Who shows this client certificate. Refuses office-credential.
+  // Who shows this client certificate and may act now. Refuses office-credential, office-person.
   Result<Person> person_by_credential(BytesView certificate) const;
   std::vector<Person> people() const;
 

@@ -383,14 +383,29 @@ Status check_authority_revocation(const ActScene& scene, const json& payload) {
   return bad_field("serial", "it is the certificate of no issuing authority");
 }
 
+// What the order is, and whether the case is at this step, recovery judges when the act is used.
+Status check_recovery_order(const ActScene&, const json& payload, const Person&) {
+  const std::string number = get(payload, "case");
+  if (number.empty() || number.size() > 18 || number[0] == '0' ||
+      number.find_first_not_of("0123456789") != std::string::npos)
+    return bad_field("case", "it is no number");
+  const std::optional<Bytes> digest = from_hex(get(payload, "order"));
+  if (!digest || digest->size() != 32) return bad_field("order", "it is no SHA-256");
+  return {};
+}
+
 Status check_key_act(const ActScene& scene, const json& payload, const Person&) {
   const std::string purpose = get(payload, "purpose");
   if (purpose == "renew-lists") return {};
   if (purpose == "revoke-authority") return check_authority_revocation(scene, payload);
+  if (purpose == "establish-root") {
+    if (get(payload, "profile") == "root-oca") return {};
+    return bad_field("profile", "'" + get(payload, "profile") + "' is not root-oca");
+  }
   if (purpose != "establish-authority")
     return bad_field("purpose", "'" + purpose +
-                                    "' is none of renew-lists, revoke-authority and "
-                                    "establish-authority");
+                                    "' is none of renew-lists, revoke-authority, "
+                                    "establish-authority and establish-root");
   const CertificateProfile* const profile = find_certificate_profile(get(payload, "profile"));
   if (!profile || !profile->is_ca() || profile->issuer == profile->id)
     return bad_field("profile", "'" + get(payload, "profile") +
@@ -424,6 +439,7 @@ constexpr ActHandler kHandlers[] = {
     {"withhold-demand-report", "party,month,reason", check_withhold, withhold_report},
     {"release-demand-report", "party,month,reason", check_release, release_report},
     {"authority-key-act", "purpose,serial?,grounds?,profile?", check_key_act, permit},
+    {"order-recovery", "case,order,reason", check_recovery_order, permit},
 };
 
 }  // namespace

@@ -213,6 +213,11 @@ Result<Caller> identify_caller(const Office& office, const http::Request& reques
       return Refusal{"ra-person-missing"_rule, "X-Person is no number of a person", "X-Person"};
     caller.person = *id;
     const Result<Person> person = office.person(*id);
+    if (person.ok() && person->state != PersonState::appointed)
+      return Refusal{
+          "office-person"_rule,
+          person->role + " " + std::to_string(*id) + " is " + std::string(text(person->state)),
+          "X-Person"};
     if (person.ok()) caller.subscriber = person->party;
   }
   if (const std::string* header = request.header("X-Subscriber")) {

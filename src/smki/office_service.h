@@ -23,8 +23,8 @@ struct Caller {
   PersonId person = 0;  // 0: no person said so
   std::string address;
 };
-// From the client certificate where there is one (refuses office-credential), else from the headers
-// X-Person and X-Subscriber. Refuses ra-person-missing when a number is malformed, eui-malformed.
+// From the client certificate (refuses office-credential), else from X-Person and X-Subscriber;
+// refuses whoever left (office-person), malformed numbers (ra-person-missing) and eui-malformed.
 Result<Caller> identify_caller(const Office& office, const http::Request& request);
 
 struct OfficeService {

@@ -149,5 +149,35 @@ TEST(OfficeService, KnowsTheReaderByTheClientCertificate) {
   EXPECT_EQ(people.size(), 2u);
 }
 
+// Every HTTP service asks identify_caller() for whom it acts.
+TEST(OfficeService, TakesNobodyWhoLeftForTheirParty) {
+  ServiceRig rig;
+  const auto reasoned = [](PersonId person) {
+    return json{{"person", std::to_string(person)}, {"reason", "left"}};
+  };
+  const auto register_credential = [&](PersonId person, const Bytes& certificate) {
+    rig.act("register-credential",
+            {{"person", std::to_string(person)}, {"certificate", to_base64(certificate)}}, rig.cara,
+            rig.dan);
+  };
+  http::Request olgas, pauls, by_number;
+  olgas.client_certificate = {1, 2, 3, 4};
+  pauls.client_certificate = {5, 6, 7, 8};
+  by_number.headers = {{"X-Person", std::to_string(rig.paul)}, {"X-Subscriber", kMaker.text()}};
+  register_credential(rig.olga, olgas.client_certificate);
+  register_credential(rig.paul, pauls.client_certificate);
+  EXPECT_EQ(identify_caller(rig.office, pauls)->subscriber, kMaker);
+  EXPECT_EQ(identify_caller(rig.office, by_number)->subscriber, kMaker);
+  rig.act("suspend-person", reasoned(rig.olga), rig.ada, rig.ben);
+  rig.act("remove-person", reasoned(rig.paul), rig.ada, rig.ben);
+  for (const http::Request& request : {olgas, pauls, by_number})
+    EXPECT_EQ(identify_caller(rig.office, request).refusal().rule, "office-person"_rule);
+  rig.act("reinstate-person", {{"person", std::to_string(rig.olga)}, {"reason", "back"}}, rig.ada,
+          rig.ben);
+  EXPECT_EQ(identify_caller(rig.office, olgas)->subscriber, kSupplier);
+  rig.clock.advance(std::int64_t{3} * 366 * 86'400);  // every screening has lapsed
+  EXPECT_EQ(identify_caller(rig.office, olgas).refusal().rule, "office-person"_rule);
+}
+
 }  // namespace
 }  // namespace wattseal::smki

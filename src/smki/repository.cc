@@ -20,6 +20,7 @@ const Bytes kIndexed =
     to_bytes(as_bytes("repository_postings"));  // journal sequence up to which the index is made
 const Bytes kPublishedAt = to_bytes(as_bytes("repository_published_at"));  // unix seconds
 constexpr std::size_t kCertificatesPerStep = 2048;
+constexpr std::size_t kCertificatesInAnothersCommit = 512;  // others wait for it
 
 enum class Kind : Octet { device = 'D', organisation = 'O' };
 
@@ -177,31 +178,6 @@ bool is_step_before(BytesView fact) {
   }
 }
 
-// At most kCertificatesPerStep issue facts from journal sequence `from` on; `next` is where to look
-// afterwards. What is public goes into the log in the same order.
-std::vector<Found> issued_since(const storage::Reader& reader, std::uint64_t from,
-                                std::uint64_t& next, LogAppender& log) {
-  std::vector<Found> found;
-  next = from;
-  reader.journal(from, [&](const storage::JournalEntry& entry) {
-    next = entry.sequence + 1;
-    if (is_step_before(entry.fact)) return true;
-    const Result<FactView> fact = FactView::read(entry.fact);
-    if (fact.ok()) log.see(entry.sequence, *fact);
-    if (fact.ok() && fact->kind() == FactKind::certificate_issued) {
-      const std::optional<CertificateSerial> serial = fact->serial();
-      Result<x509::Certificate> certificate =
-          x509::outline_of(fact->find(FactField::certificate).value_or(BytesView{}));
-      if (!serial || !certificate.ok()) throw Fault("a journalled certificate does not parse");
-      found.push_back({entry.sequence, fact->trace(), fact->number(FactField::batch),
-                       std::string(fact->text(FactField::profile)), *serial,
-                       std::move(*certificate)});
-    }
-    return log.added() < kCertificatesPerStep;
-  });
-  return found;
-}
-
 bool is_latest(const storage::Reader& reader, const PublishedCertificate& found) {
   if (!found.eui || !found.use) return true;
   const Kind kind = found.role ? Kind::organisation : Kind::device;
@@ -336,40 +312,101 @@ void Repository::note_published(storage::Batch& batch, std::uint64_t id,
                {0, 0, world_.now(), world_.clock.now_milliseconds(), published.trace});
 }
 
+// What one commit publishes: the facts from one journal sequence to another, in order. What is
+// public goes into the log in the same order.
+struct Repository::Step {
+  Step(const storage::Reader& reader, std::uint64_t from) : log(reader), next(from) {}
+  LogAppender log;
+  std::vector<Found> found;
+  std::uint64_t next;  // what comes next
+
+  void see(std::uint64_t sequence, BytesView octets) {
+    CHECK(sequence >= next);
+    next = sequence + 1;
+    if (is_step_before(octets)) return;
+    const Result<FactView> fact = FactView::read(octets);
+    if (!fact.ok()) return;
+    log.see(sequence, *fact);
+    if (fact->kind() != FactKind::certificate_issued) return;
+    const std::optional<CertificateSerial> serial = fact->serial();
+    Result<x509::Certificate> certificate =
+        x509::outline_of(fact->find(FactField::certificate).value_or(BytesView{}));
+    if (!serial || !certificate.ok()) throw Fault("a journalled certificate does not parse");
+    found.push_back({sequence, fact->trace(), fact->number(FactField::batch),
+                     std::string(fact->text(FactField::profile)), *serial,
+                     std::move(*certificate)});
+  }
+  void see_journal(const storage::Reader& reader, std::size_t most) {
+    reader.journal(next, [&](const storage::JournalEntry& entry) {
+      see(entry.sequence, entry.fact);
+      return log.added() < most;
+    });
+  }
+};
+
 std::size_t Repository::publish() {
   const std::lock_guard lock(*publishing_);
   return publish_next();
 }
 
-void Repository::publish_through(std::uint64_t sequence) {
-  const std::lock_guard lock(*publishing_);
-  while (scanned_ <= sequence) publish_next();
-}
-
-std::size_t Repository::publish_next() {
+// What is not published yet, up to `most` entries.
+Repository::Step Repository::waiting(std::size_t most) {
   const std::uint64_t cursor = read_count(store_, tables::meta, kCursor);
   while (log_head(store_).next < cursor) catch_up(cursor);
   while (read_count(store_, tables::meta, kIndexed) < cursor) catch_up_index(cursor);
-  LogAppender log(store_);
-  const std::uint64_t from = std::max(scanned_, cursor);
-  std::uint64_t next = from;
-  const std::vector<Found> found = issued_since(store_, from, next, log);
-  const std::int64_t now = world_.now().unix_seconds();
-  if (log.added() == 0) {
-    scanned_ = next;
-    progress_->up_to = next - 1;
-    progress_->checked_at = now;
-    return 0;
+  scanned_ = std::max(scanned_, cursor);
+  Step step(store_, scanned_);
+  step.see_journal(store_, most);
+  return step;
+}
+
+std::size_t Repository::publish_next() {
+  Step step = waiting(kCertificatesPerStep);
+  if (step.log.added() != 0) {
+    storage::Batch batch;
+    put_step(batch, step);
+    if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
   }
-  storage::Batch batch;
-  batch.put(tables::meta, kCursor, encode_count(next));
-  batch.put(tables::meta, kIndexed, encode_count(next));
-  batch.put(tables::meta, kPublishedAt, encode_count(static_cast<std::uint64_t>(now)));
-  log.put(batch, next);
+  published(step);
+  return step.log.added();
+}
+
+// The batch's place in the journal, which the index names, is known when it is being committed.
+Result<std::uint64_t> Repository::commit_and_publish(storage::Batch batch) {
+  const std::lock_guard lock(*publishing_);
+  const Step before = waiting(kCertificatesInAnothersCommit);
+  if (before.log.added() == 0) published(before);
+  if (before.log.added() >= kCertificatesInAnothersCommit) {
+    while (publish_next() > 0) {
+    }
+  }
+  std::optional<Step> step;  // that was published in the same commit
+  std::uint64_t last = 0;
+  batch.complete_when_placed([&](storage::Batch& placed, std::uint64_t first) {
+    last = first + placed.facts().size() - 1;
+    Step all(store_, scanned_);
+    all.see_journal(store_, kCertificatesInAnothersCommit);
+    if (all.next != first) return;  // more than that was issued in this moment
+    for (const Bytes& fact : placed.facts()) all.see(all.next, fact);
+    if (all.log.added() != 0) put_step(placed, all);
+    step.emplace(std::move(all));
+  });
+  TRY_ASSIGN(const std::uint64_t first, store_.commit(std::move(batch)));
+  if (step) published(*step);
+  while (scanned_ <= last) publish_next();
+  return first;
+}
+
+void Repository::put_step(storage::Batch& batch, const Step& step) const {
+  const std::uint64_t now = static_cast<std::uint64_t>(world_.now().unix_seconds());
+  batch.put(tables::meta, kCursor, encode_count(step.next));
+  batch.put(tables::meta, kIndexed, encode_count(step.next));
+  batch.put(tables::meta, kPublishedAt, encode_count(now));
+  step.log.put(batch, step.next);
   std::map<BatchId, Published> per_batch;
   Bytes serials;
   IndexAppender fields(store_);
-  for (const Found& one : found) {
+  for (const Found& one : step.found) {
     index(batch, fields, one);
     append(serials, one.serial.octets());
     if (one.batch == 0) continue;
@@ -379,18 +416,20 @@ std::size_t Repository::publish_next() {
   }
   fields.put(batch);
   for (const auto& [id, published] : per_batch) note_published(batch, id, published);
-  batch.put(tables::meta, kCount, encode_count(count() + found.size()));
-  if (!found.empty()) {
-    batch.append(FactWriter(FactKind::certificate_published, world_.now(), found.front().trace)
-                     .number(FactField::count, found.size())
-                     .octets(FactField::serial, serials)
-                     .bytes());
-  }
-  if (!store_.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
-  scanned_ = next;
-  progress_->up_to = next - 1;
-  progress_->published_at = now;
-  return log.added();
+  batch.put(tables::meta, kCount, encode_count(count() + step.found.size()));
+  if (step.found.empty()) return;
+  batch.append(FactWriter(FactKind::certificate_published, world_.now(), step.found.front().trace)
+                   .number(FactField::count, step.found.size())
+                   .octets(FactField::serial, serials)
+                   .bytes());
+}
+
+// Everything up to there is visible.
+void Repository::published(const Step& step) {
+  const std::int64_t now = world_.now().unix_seconds();
+  scanned_ = step.next;
+  progress_->up_to = step.next - 1;
+  (step.log.added() == 0 ? progress_->checked_at : progress_->published_at) = now;
 }
 
 Result<PublishedCertificate> Repository::by_serial(const CertificateSerial& serial) const {

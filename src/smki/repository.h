@@ -72,8 +72,10 @@ class Repository {
   // Publishes one chunk of what the authorities issued: certificates with their indexes, and the
   // public log with revocations and lists too. Returns how many entries, 0 when none waits.
   std::size_t publish();
-  // Publishes until everything up to this journal sequence, which exists, is visible.
-  void publish_through(std::uint64_t sequence);
+  // Commits a batch and publishes what its facts issue, with what was to be published before it, in
+  // the same commit when that is not much; all of it is visible when this returns. As
+  // Store::commit.
+  Result<std::uint64_t> commit_and_publish(storage::Batch batch);
 
   Result<PublishedCertificate> by_serial(
       const CertificateSerial& serial) const;                       // refuses repository-not-found
@@ -107,7 +109,11 @@ class Repository {
     std::uint64_t count = 0;
     TraceId trace;
   };
+  struct Step;
+  Step waiting(std::size_t most);
   std::size_t publish_next();
+  void put_step(storage::Batch& batch, const Step& step) const;
+  void published(const Step& step);
   void note_published(storage::Batch& batch, std::uint64_t id, const Published& published) const;
   void catch_up(std::uint64_t cursor);
   void catch_up_index(std::uint64_t cursor);

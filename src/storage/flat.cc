@@ -124,6 +124,7 @@ void Batch::require_value(Table table, BytesView key, BytesView value, Refusal o
 }
 void Batch::append(BytesView fact) { facts_.push_back(to_bytes(fact)); }
 void Batch::add(Batch other) {
+  CHECK(!other.completion_);
   std::ranges::move(other.changes_, std::back_inserter(changes_));
   std::ranges::move(other.preconditions_, std::back_inserter(preconditions_));
   std::ranges::move(other.facts_, std::back_inserter(facts_));

@@ -69,9 +69,15 @@ Result<std::uint64_t> GroupCommit::commit(Batch batch) {
 std::vector<GroupCommit::Waiting*> GroupCommit::gather() {
   std::vector<Waiting*> group;
   std::size_t changes = 0;
+  bool completes = false;
   while (!queue_.empty() && (group.empty() || changes < kGroupChangesMax)) {
-    group.push_back(queue_.front());
-    changes += queue_.front()->batch.changes().size() + queue_.front()->batch.facts().size();
+    Waiting* const next = queue_.front();
+    const bool to_complete = static_cast<bool>(next->batch.completion());
+    if (to_complete && completes) break;
+    completes = completes || to_complete;
+    // Before the others, so that the store shows everything before it.
+    group.insert(to_complete ? group.begin() : group.end(), next);
+    changes += next->batch.changes().size() + next->batch.facts().size();
     queue_.pop_front();
   }
   return group;
@@ -86,7 +92,7 @@ void GroupCommit::lead(std::vector<Waiting*>& group) {
     Overlay overlay;
     bool writes = false;
     for (Waiting* waiting : group) {
-      const Batch& batch = waiting->batch;
+      Batch& batch = waiting->batch;
       for (const Batch::Precondition& required : batch.preconditions()) {
         const std::optional<Bytes>* const changed = overlay.find(required.table, required.key);
         if ((changed ? *changed : target_.read(required.table, required.key)) == required.value)
@@ -95,6 +101,7 @@ void GroupCommit::lead(std::vector<Waiting*>& group) {
         break;
       }
       if (waiting->refused) continue;
+      if (batch.completion()) batch.completion()(batch, set.head.next);
       for (const Batch::Change& change : batch.changes()) set.changes.push_back(&change);
       if (!batch.facts().empty()) waiting->first_sequence = set.head.next;
       for (const Bytes& fact : batch.facts()) {

@@ -1,7 +1,8 @@
 // Group commit: callers queue their batches; the first one in becomes the leader, writes everything
 // that waits with one durable write, wakes each of the others and hands leadership on. While a
 // write is on its way to the disk the next group gathers. So one caller pays one fsync and a
-// hundred callers pay one fsync together. Private to storage.
+// hundred callers pay one fsync together. A batch that has to be completed goes first in its group,
+// and no group has two. Private to storage.
 #pragma once
 #include <condition_variable>
 #include <deque>

@@ -45,9 +45,20 @@ class Batch {
   void require_value(Table table, BytesView key, BytesView value, Refusal otherwise);
   // Appends a fact to the journal; facts of a batch are consecutive and in order.
   void append(BytesView fact);
-  // Everything of another batch, after what is here already.
+  // Everything of another batch, after what is here already. REQUIRES that the other one is
+  // complete.
   void add(Batch other);
-  bool empty() const { return changes_.empty() && preconditions_.empty() && facts_.empty(); }
+  // What follows from the batch's place in the journal: called when that is known and the
+  // preconditions hold, before anything is written, to add changes and facts after those that are
+  // there. `first` is the sequence of the batch's first fact. What the store shows then is
+  // everything before the batch. Called by any thread, while commit() is waited for, under the lock
+  // of all commits: must be short, may read the store, never commits. May throw Fault.
+  using Completion = std::function<void(Batch& batch, std::uint64_t first)>;
+  void complete_when_placed(Completion completion) { completion_ = std::move(completion); }
+  const Completion& completion() const { return completion_; }
+  bool empty() const {
+    return changes_.empty() && preconditions_.empty() && facts_.empty() && !completion_;
+  }
 
   struct Change {
     std::uint8_t table;
@@ -68,6 +79,7 @@ class Batch {
   std::vector<Change> changes_;
   std::vector<Precondition> preconditions_;
   std::vector<Bytes> facts_;
+  Completion completion_;
 };
 
 struct JournalHead {

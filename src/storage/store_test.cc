@@ -129,6 +129,66 @@ TEST_P(Stores, LetOneOfManyWinARace) {
   EXPECT_EQ(verify_journal(*store_)->next, 51u);
 }
 
+// What is completed sees everything before it, while many commit at the same moment.
+TEST_P(Stores, CompleteABatchThatKnowsItsPlace) {
+  constexpr std::uint64_t kEach = 40;
+  std::atomic<int> strays = 0;
+  const auto seen_before = [&](std::uint64_t first) {
+    std::uint64_t last = 0;
+    store_->journal(1, [&](const JournalEntry& entry) { return (last = entry.sequence) != 0; });
+    if (last + 1 != first || store_->journal_head().next != first) ++strays;
+  };
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < 6; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::uint64_t i = 0; i < kEach; ++i) {
+        Batch batch;
+        batch.append(b("own"));
+        batch.put(kB, number(t * kEach + i), b("x"));
+        if (t % 2 == 0) {
+          batch.complete_when_placed([&](Batch& placed, std::uint64_t first) {
+            seen_before(first);
+            EXPECT_EQ(placed.facts().size(), 1u);
+            placed.put(kA, number(first), b("here"));
+            placed.append(b("more"));
+          });
+        }
+        const std::uint64_t first = store_->commit(std::move(batch)).value();
+        if (t % 2 == 0 && !store_->get(kA, number(first))) ++strays;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(strays, 0);
+  EXPECT_EQ(store_->journal_head().next, 6 * kEach + 3 * kEach + 1);
+  EXPECT_EQ(verify_journal(*store_)->next, store_->journal_head().next);
+  store_->journal(1, [&](const JournalEntry& entry) {
+    const bool completed = store_->get(kA, number(entry.sequence)).has_value();
+    EXPECT_TRUE(!completed || as_text(entry.fact) == "own");
+    return true;
+  });
+}
+
+TEST_P(Stores, CompleteNoBatchThatIsRefusedAndNoneThatTheCompletionGivesUp) {
+  put(kA, "k", "1");
+  int called = 0;
+  Batch refused;
+  refused.require_absent(kA, b("k"), kTaken);
+  refused.complete_when_placed([&](Batch&, std::uint64_t) { ++called; });
+  EXPECT_FALSE(refused.empty());
+  EXPECT_FALSE(store_->commit(refused).ok());
+  EXPECT_EQ(called, 0);
+  Batch failing;
+  failing.put(kA, b("k"), b("2"));
+  failing.append(b("fact"));
+  failing.complete_when_placed([](Batch&, std::uint64_t) { throw Fault("it cannot be read"); });
+  EXPECT_THROW((void)store_->commit(failing), Fault);
+  EXPECT_EQ(as_text(store_->get(kA, b("k")).value()), "1");
+  EXPECT_EQ(store_->journal_head().next, 1u);
+  put(kA, "k", "3");
+  EXPECT_EQ(as_text(store_->get(kA, b("k")).value()), "3");
+}
+
 TEST_P(Stores, ChainTheJournal) {
   Batch batch;
   batch.append(b("one"));

@@ -59,6 +59,13 @@ enum class FactKind : std::uint16_t {
   quarantine_decided = 50,
   response_expired = 51,
   local_command_expired = 56,
+  cos_registration_recorded = 58,
+  cos_command_signed = 59,
+  product_listed = 62,
+  firmware_moved = 63,
+  alerts_consolidated = 53,
+  alerts_delivered = 54,
+  outage_reported = 55,
   journal_checkpoint_signed = 80,
   maintenance_planned = 60,
   maintenance_cancelled = 61,
@@ -77,6 +84,12 @@ enum class FactKind : std::uint16_t {
   assurance_recorded = 78,
   document_set_changed = 79,
   certificate_declined = 94,
+  recovery_stepped = 64,
+  recovery_ordered = 65,
+  recovery_devices_enlisted = 66,
+  recovery_device_moved = 67,
+  recovery_noted = 68,
+  device_credentials_known = 69,
 };
 
 enum class FactField : std::uint8_t {
@@ -170,6 +183,17 @@ enum class FactField : std::uint8_t {
   next_due = 116,
   user = 117,
   command_digest = 118,
+  gbcs_version = 134,
+  image_digest = 135,
+  firmware_version = 136,
+  manufacturer = 137,
+  technical_version = 138,
+  blocks = 139,
+  consolidation = 125,
+  alerts_held_back = 126,
+  alerts = 127,  // device and counter of each, 16 octets
+  alert_message = 128,
+  outage_since = 129,  // unix seconds
   transcript_digest = 90,
   witnesses = 91,
   generation = 92,
@@ -189,6 +213,16 @@ enum class FactField : std::uint8_t {
   assessment = 162,
   finding = 163,
   milestone = 164,
+  recovery_case = 145,
+  compromise = 146,       // row of recovery_compromises.tsv
+  recovery_method = 147,  // row of recovery_methods.tsv
+  recovery_order = 148,
+  order_digest = 149,
+  pma_decision = 150,
+  evidence = 151,
+  devices = 152,      // EUI-64s
+  credentials = 153,  // recovery/holdings.h
+  pence = 154,
 };
 
 class FactWriter {

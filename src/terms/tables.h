@@ -109,9 +109,30 @@ inline constexpr Table awaiting_due{
     75, "awaiting_due"};  // due(8) table(1) key of that table -> nothing
 inline constexpr Table commands_held{
     76, "commands_held"};  // device(8) key of commands_out -> command whose device is out of reach
-inline constexpr Table alerts_seen{65,
-                                   "alerts_seen"};  // device(8) target(8) counter(8) -> received
-inline constexpr Table meta{40, "meta"};            // small named values: next batch id, next order
+inline constexpr Table products{
+    77, "products"};  // manufacturer 00 model 00 firmware version -> Product record
+inline constexpr Table firmware{78, "firmware"};  // 't' device(8) -> Transfer record; 'i' SHA-256
+                                                  // -> image on its way
+inline constexpr Table point_devices{79, "point_devices"};  // meter point 00 device(8) -> nothing
+inline constexpr Table cos_registrations{
+    85, "cos_registrations"};  // meter point text -> supplier, since: the CoS party's own view
+// Recovery
+inline constexpr Table recovery_cases{80, "recovery_cases"};      // case(8) -> Case record
+inline constexpr Table recovery_devices{81, "recovery_devices"};  // case(8) device(8) -> Progress
+inline constexpr Table recovery_due{82, "recovery_due"};  // due(8) case(8) device(8) -> nothing
+inline constexpr Table device_credentials{
+    83, "device_credentials"};  // device(8) -> cells with party and key identifier
+inline constexpr Table recovery_notes{84, "recovery_notes"};  // case(8) number(8) -> Note record
+inline constexpr Table alerts_seen{65, "alerts_seen"};  // device(8) target(8) -> last counters; now
+                                                        // in alert_senders
+inline constexpr Table alerts_out{66, "alerts_out"};    // lane(1) user(8) order(8) -> alert waiting
+                                                        // for its user
+inline constexpr Table alert_senders{68, "alert_senders"};  // device(8) target(8) -> last counters,
+                                                            // periods of its codes
+inline constexpr Table alert_consolidations{
+    69, "alert_consolidations"};  // user(8) number(8) -> Consolidation record; with counter(8) ->
+                                  // alert held back; 0(8) due(8) user(8) number(8) -> nothing
+inline constexpr Table meta{40, "meta"};  // small named values: next batch id, next order
 // Trust: the public log of certificates and lists, signed checkpoints of the journal
 inline constexpr Table log_tiles{
     50, "log_tiles"};  // level(1) index(8) -> hashes of the tile, 32 octets each

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "terms/broker.h"
+
 namespace wattseal {
 namespace {
 
@@ -296,6 +298,12 @@ std::span<const UseCaseRow> use_cases() { return kUseCases; }
 const UseCaseRow* find_use_case(std::string_view use_case) {
   const auto* const found = std::ranges::find(kUseCases, use_case, &UseCaseRow::use_case);
   return found == kUseCases.end() ? nullptr : found;
+}
+Brokerage brokerage(std::string_view use_case) {
+  const auto* const found = std::ranges::find(kRawUseCases, use_case, &RawUseCase::use_case);
+  if (found == std::end(kRawUseCases)) return {};
+  const bool unknown = yes(found->unknown_party);
+  return {unknown || found->roles == "Access Control Broker", unknown};
 }
 const UseCaseRow* find_use_case(std::uint16_t message_code, std::optional<DeviceType> device) {
   const UseCaseRow* any = nullptr;

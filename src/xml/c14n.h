@@ -6,13 +6,15 @@
 #include <optional>
 #include <string>
 
-#include "xml/native.h"
+#include "xml/tree.h"
 
 namespace wattseal::xml {
 
-// The whole document except `omitted` (which may be null) and everything below it.
-std::optional<std::string> canonical_without(const xmlDoc& tree, const xmlNode* omitted);
-// Only `apex` and everything below it, exclusive.
-std::optional<std::string> canonical_exclusive(const xmlDoc& tree, const xmlNode& apex);
+inline constexpr std::uint32_t kNothing = UINT32_MAX;
+
+// The whole document except the element at index `omitted` (or kNothing) and everything below it.
+std::optional<std::string> canonical_without(const Tree& tree, std::uint32_t omitted);
+// Only the element at index `apex` and everything below it, exclusive.
+std::optional<std::string> canonical_exclusive(const Tree& tree, std::uint32_t apex);
 
 }  // namespace wattseal::xml

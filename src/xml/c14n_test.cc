@@ -7,6 +7,7 @@
 #include <random>
 
 #include "tests/vectors.h"
+#include "xml/watched_parser.h"
 
 namespace wattseal::xml {
 namespace {
@@ -37,24 +38,40 @@ std::optional<std::string> judged(xmlDoc& tree, const xmlNode* omitted, const xm
   return text;
 }
 
+// libxml2's elements in the order of ours.
+std::vector<const xmlNode*> elements_of(const xmlDoc& tree) {
+  std::vector<const xmlNode*> found;
+  const auto walk = [&found](const xmlNode* node, const auto& self) -> void {
+    for (; node; node = node->next) {
+      if (node->type != XML_ELEMENT_NODE) continue;
+      found.push_back(node);
+      self(node->children, self);
+    }
+  };
+  walk(tree.children, walk);
+  return found;
+}
+
 // Of the whole document, of it without each of its elements, and of each element.
 void compare(const std::string& text) {
   const Result<Document> document = parse(text);
+  const Result<XmlDoc> theirs = parse_tree(text, {});
+  ASSERT_EQ(document.ok(), theirs.ok()) << text;
   if (!document.ok()) return;
-  xmlDoc& tree = *document->native().tree;
-  ASSERT_EQ(canonical_without(tree, nullptr), judged(tree, nullptr, nullptr)) << text;
-  const xmlNode* const root = xmlDocGetRootElement(&tree);
-  std::vector<const xmlNode*> open{root};
-  while (!open.empty()) {
-    const xmlNode* const node = open.back();
-    open.pop_back();
-    ASSERT_EQ(canonical_exclusive(tree, *node), judged(tree, nullptr, node)) << text;
-    if (node != root) {
-      ASSERT_EQ(canonical_without(tree, node), judged(tree, node, nullptr)) << text;
+  const Tree& tree = document->native().tree;
+  ASSERT_EQ(canonical_without(tree, kNothing), judged(**theirs, nullptr, nullptr)) << text;
+  const std::vector<const xmlNode*> elements = elements_of(**theirs);
+  std::size_t next = 0;
+  for (std::uint32_t i = 0; i < tree.nodes.size(); ++i) {
+    if (tree.nodes[i].kind != NodeKind::element) continue;
+    ASSERT_LT(next, elements.size()) << text;
+    const xmlNode* const node = elements[next++];
+    ASSERT_EQ(canonical_exclusive(tree, i), judged(**theirs, nullptr, node)) << text;
+    if (i != tree.root) {
+      ASSERT_EQ(canonical_without(tree, i), judged(**theirs, node, nullptr)) << text;
     }
-    for (const xmlNode* child = node->children; child; child = child->next)
-      if (child->type == XML_ELEMENT_NODE) open.push_back(child);
   }
+  ASSERT_EQ(next, elements.size()) << text;
 }
 
 TEST(C14n, IsWhatLibxml2Says) {

@@ -29,6 +29,11 @@ Status verify_signature(const Document& document, const crypto::FrequentKey& sig
 // The document with a signature appended as last child; an existing signature is replaced.
 Result<std::string> sign(std::string_view document, const IssuerSerial& signer,
                          const crypto::PrivateKey& key);
+// Documents that are written and signed together, which costs a third of signing each: what sign()
+// makes of write(), but for the signatures' chance. No document holds a Signature.
+std::vector<std::string> sign_many(std::span<const Element> documents,
+                                   const std::vector<Prefix>& prefixes, const IssuerSerial& signer,
+                                   const crypto::PrivateKey& key);
 // The document as it was digested: its canonical form, without the signature. Refuses dsig-missing,
 // dsig-profile.
 Result<std::string> without_signature(const Document& document);

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "xml/native.h"
+
 namespace wattseal::xml {
 namespace {
 
@@ -35,24 +37,23 @@ constexpr std::array<Row, 15> kShape{{
 constexpr std::size_t kKeyInfoRow = 10;
 constexpr std::size_t kValueOctetsMax = 1024;  // of a digest, signature, name or serial as written
 
-bool is_signature_element(const xmlNode& node, std::string_view name) {
-  return node.type == XML_ELEMENT_NODE && view(node.name) == name &&
-         namespace_of(node) == kDsigNamespace;
+bool is_signature_element(const Node& node, std::string_view name) {
+  return node.kind == NodeKind::element && node.name == name && node.uri == kDsigNamespace;
 }
 
-bool is_blank(const xmlNode& node) {
-  return node.type == XML_COMMENT_NODE ||
-         (node.type == XML_TEXT_NODE && trim(view(node.content)).empty());
+bool is_blank(const Node& node) {
+  return node.kind == NodeKind::comment ||
+         (node.kind == NodeKind::text && trim(node.content).empty());
 }
 
 // Walks a Signature beside kShape. Comments and white space may stand between elements, never
 // inside a value: programs differ in which part of a value around a comment they read.
 class Reader {
  public:
-  explicit Reader(SignatureParts& parts) : parts_(parts) {}
+  Reader(const Tree& tree, SignatureParts& parts) : tree_(tree), parts_(parts) {}
 
-  Status read(const xmlNode& signature) {
-    TRY(element(signature, 0));
+  Status read() {
+    TRY(element(parts_.signature, 0));
     if (next_ < kShape.size()) return refuse("is missing");
     return {};
   }
@@ -67,7 +68,8 @@ class Reader {
             "Signature"};
   }
 
-  Status element(const xmlNode& node, int depth) {
+  Status element(std::uint32_t index, int depth) {
+    const Node& node = tree_.nodes[index];
     if (next_ == kShape.size()) {
       const RuleId rule = depth > 1 ? "dsig-key-info"_rule : "dsig-profile"_rule;
       return Refusal{rule, "The signature has an element more than the profile.", "Signature"};
@@ -76,35 +78,34 @@ class Reader {
     if (row.depth != depth || !is_signature_element(node, row.name))
       return refuse("is not in its place");
     TRY(attributes(node, row));
-    if (row.name == "SignedInfo") parts_.signed_info = &node;
-    if (row.content == Content::text) return value(node);
+    if (row.name == "SignedInfo") parts_.signed_info = index;
+    if (row.content == Content::text) return value(index);
     ++next_;
-    for (const xmlNode* child = node.children; child; child = child->next) {
-      if (child->type == XML_ELEMENT_NODE)
-        TRY(element(*child, depth + 1));
-      else if (!is_blank(*child))
+    for (std::uint32_t i = index + 1; i < node.end; i = tree_.nodes[i].end) {
+      if (tree_.nodes[i].kind == NodeKind::element)
+        TRY(element(i, depth + 1));
+      else if (!is_blank(tree_.nodes[i]))
         return refuse("comes after text or a processing instruction");
     }
     return {};
   }
 
-  Status attributes(const xmlNode& node, const Row& row) const {
-    const xmlAttr* attribute = node.properties;
-    if (row.attribute.empty()) return attribute ? Status(refuse("has an attribute")) : Status();
-    const bool alone =
-        attribute && !attribute->next && !attribute->ns && view(attribute->name) == row.attribute;
-    if (!alone) return refuse("does not have exactly its one attribute");
-    const xmlNode* text = attribute->children;
-    if (text && text->next) return refuse("has a reference in its attribute");
-    if ((text ? view(text->content) : std::string_view()) != row.value)
-      return refuse("has an attribute value out of profile");
+  Status attributes(const Node& node, const Row& row) const {
+    if (row.attribute.empty())
+      return node.attributes > 0 ? Status(refuse("has an attribute")) : Status();
+    const TreeAttribute* const attribute =
+        node.attributes == 1 ? &tree_.attributes[node.first_attribute] : nullptr;
+    if (!attribute || !attribute->uri.empty() || attribute->name != row.attribute)
+      return refuse("does not have exactly its one attribute");
+    if (attribute->value != row.value) return refuse("has an attribute value out of profile");
     return {};
   }
 
-  Status value(const xmlNode& node) {
-    const xmlNode* text = node.children;
-    if (!text || text->next || text->type != XML_TEXT_NODE) return refuse("is not plain text");
-    const std::string_view content = view(text->content);
+  Status value(std::uint32_t index) {
+    const bool single = tree_.nodes[index].end == index + 2;
+    if (!single || tree_.nodes[index + 1].kind != NodeKind::text)
+      return refuse("is not plain text");
+    const std::string_view content = tree_.nodes[index + 1].content;
     if (content.size() > kValueOctetsMax || trim(content).empty())
       return refuse("is empty or too long");
     *value_of(kShape[next_].name) = content;
@@ -112,7 +113,7 @@ class Reader {
     return {};
   }
 
-  std::string* value_of(std::string_view name) const {
+  std::string_view* value_of(std::string_view name) const {
     if (name == "DigestValue") return &parts_.digest_value;
     if (name == "SignatureValue") return &parts_.signature_value;
     if (name == "X509IssuerName") return &parts_.issuer_name;
@@ -120,48 +121,35 @@ class Reader {
     return &parts_.serial;
   }
 
+  const Tree& tree_;
   SignatureParts& parts_;
   std::size_t next_ = 0;
 };
 
-// The next node in document order, or null after the last.
-const xmlNode* following(const xmlNode* node) {
-  if (node->type == XML_ELEMENT_NODE && node->children) return node->children;
-  while (node && !node->next) node = node->parent;
-  return node && node->type != XML_DOCUMENT_NODE ? node->next : nullptr;
-}
-
-const xmlNode* root_of(const xmlDoc& tree) {
-  const xmlNode* node = tree.children;
-  while (node && node->type != XML_ELEMENT_NODE) node = node->next;
-  CHECK(node);
-  return node;
-}
-
 }  // namespace
 
-Result<const xmlNode*> find_signature(const xmlDoc& tree) {
-  const xmlNode* root = root_of(tree);
-  const xmlNode* found = nullptr;
-  for (const xmlNode* node = root; node; node = following(node)) {
-    if (!is_signature_element(*node, "Signature")) continue;
+Result<std::uint32_t> find_signature(const Tree& tree) {
+  std::optional<std::uint32_t> found;
+  for (std::uint32_t i = tree.root; i < tree.nodes[tree.root].end; ++i) {
+    if (!is_signature_element(tree.nodes[i], "Signature")) continue;
     if (found) return Refusal{"dsig-profile"_rule, "The document has more than one Signature."};
-    found = node;
+    found = i;
   }
   if (!found) return Refusal{"dsig-missing"_rule, "The document has no Signature."};
-  bool last = found->parent == root;
-  for (const xmlNode* after = found->next; after; after = after->next)
-    last = last && is_blank(*after);
+  const Node& signature = tree.nodes[*found];
+  bool last = *found != tree.root && signature.parent == tree.root;
+  for (std::uint32_t i = signature.end; i < tree.nodes[tree.root].end; ++i)
+    last = last && is_blank(tree.nodes[i]);
   if (!last)
     return Refusal{"dsig-profile"_rule,
                    "The Signature is not the last child of the document element."};
-  return found;
+  return *found;
 }
 
-Result<SignatureParts> read_signature(const xmlDoc& tree) {
+Result<SignatureParts> read_signature(const Tree& tree) {
   SignatureParts parts;
   TRY_ASSIGN(parts.signature, find_signature(tree));
-  TRY(Reader(parts).read(*parts.signature));
+  TRY(Reader(tree, parts).read());
   return parts;
 }
 

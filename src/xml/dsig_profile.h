@@ -3,23 +3,22 @@
 #pragma once
 #include "base/result.h"
 #include "xml/dsig.h"
-#include "xml/native.h"
+#include "xml/tree.h"
 
 namespace wattseal::xml {
 
-// Views into the document's tree. Only the shape is proven: nothing here is verified.
+// Indices and views into the document's tree. Only the shape is proven: nothing here is verified.
 struct SignatureParts {
-  const xmlNode* signature = nullptr;
-  const xmlNode* signed_info = nullptr;
-  std::string digest_value, signature_value;  // base64, may hold white space
-  std::string issuer_name, serial;            // as written
+  std::uint32_t signature = 0, signed_info = 0;
+  std::string_view digest_value, signature_value;  // base64, may hold white space
+  std::string_view issuer_name, serial;            // as written
 };
 
 // The only Signature of the document, which is the last child element of its root. Refuses
 // dsig-missing, dsig-profile.
-Result<const xmlNode*> find_signature(const xmlDoc& tree);
+Result<std::uint32_t> find_signature(const Tree& tree);
 // Refuses dsig-missing, dsig-profile, dsig-key-info.
-Result<SignatureParts> read_signature(const xmlDoc& tree);
+Result<SignatureParts> read_signature(const Tree& tree);
 
 // Algorithm identifiers, for reading and writing alike.
 inline constexpr std::string_view kExclusiveC14n = "http://www.w3.org/2001/10/xml-exc-c14n#";

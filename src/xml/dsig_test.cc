@@ -175,6 +175,30 @@ TEST(Dsig, SignsDirectlyBeforeTheLastEndTag) {
   EXPECT_EQ(verify_rule(sign("<r/>", kSigner, *test_key()).value()), "verified");
 }
 
+TEST(Dsig, SignsManyTogetherAsItSignsEach) {
+  const std::vector<Prefix> prefixes{{"z", "urn:z"}, {"", "urn:default"}, {"a", "urn:a"}};
+  const std::string odd = "a<b>&\"c'\r\n\té";
+  std::vector<Element> documents{
+      {"urn:a", "root", {}, {}, {}},
+      {"urn:default", "root", {{"z", odd}, {"a", "1"}}, odd, {}},
+      {"urn:z",
+       "root",
+       {},
+       {},
+       {{"urn:other", "inner", {}, {}, {{"urn:z", "leaf", {}, odd, {}}}}}}};
+  const std::vector<std::string> together = sign_many(documents, prefixes, kSigner, *test_key());
+  ASSERT_EQ(together.size(), documents.size());
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    const std::string each = sign(write(documents[i], prefixes), kSigner, *test_key()).value();
+    // All but SignatureValue, which is drawn by chance.
+    const std::size_t value = each.find("<ds:SignatureValue>");
+    EXPECT_EQ(together[i].substr(0, value), each.substr(0, value));
+    EXPECT_EQ(verify_rule(together[i]), "verified");
+    EXPECT_EQ(parse(together[i])->root().text, parse(write(documents[i], prefixes))->root().text);
+  }
+  EXPECT_TRUE(sign_many({}, prefixes, kSigner, *test_key()).empty());
+}
+
 TEST(Dsig, ChangesNothingOfWhatItSigns) {
   const Result<Document> before = parse(kRequest), after = parse(signed_request());
   ASSERT_TRUE(before && after);

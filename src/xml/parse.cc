@@ -1,5 +1,7 @@
-// From text to plain values: what can be refused by looking at the octets, then the guarded parse,
-// then the copy.
+// From text to plain values: what can be refused by looking at the octets, then the quick reader or
+// the guarded parse, then the copy.
+#include "xml/dsig.h"
+#include "xml/plain_reader.h"
 #include "xml/watched_parser.h"
 
 namespace wattseal::xml {
@@ -26,38 +28,42 @@ Status check_octets(std::string_view text, const Limits& limits) {
 
 constexpr std::string_view kInstanceNamespace = "http://www.w3.org/2001/XMLSchema-instance";
 
-// Attributes in a namespace (xsi:schemaLocation, xml:lang) are left out: the field's schemas have
-// none, and by its local name alone x:schemaVersion would pass for schemaVersion.
-void fill_attributes(Element& element, const xmlNode& node) {
-  for (const xmlAttr* attribute = node.properties; attribute; attribute = attribute->next) {
-    if (attribute->ns) {
-      const std::string_view name = view(attribute->name);
-      const bool hint = view(attribute->ns->href) == kInstanceNamespace &&
-                        (name == "schemaLocation" || name == "noNamespaceSchemaLocation");
-      element.foreign_attribute = element.foreign_attribute || !hint;
-      continue;
-    }
-    Attribute& added = element.attributes.emplace_back();
-    added.name = view(attribute->name);
-    for (const xmlNode* part = attribute->children; part; part = part->next)
-      added.value += view(part->content);
-  }
-}
+class Filler {
+ public:
+  explicit Filler(const Tree& tree) : tree_(tree) {}
 
-// Recursion is bounded by kDepthMax.
-void fill(Element& element, const xmlNode& node) {
-  element.ns = namespace_of(node);
-  element.name = view(node.name);
-  fill_attributes(element, node);
-  std::size_t children = 0;
-  for (const xmlNode* child = node.children; child; child = child->next)
-    children += child->type == XML_ELEMENT_NODE;
-  element.children.reserve(children);
-  for (const xmlNode* child = node.children; child; child = child->next) {
-    if (child->type == XML_ELEMENT_NODE) fill(element.children.emplace_back(), *child);
-    if (child->type == XML_TEXT_NODE) element.text += view(child->content);
+  // Recursion is bounded by kDepthMax.
+  void fill(Element& element, const Node& node) {
+    element.ns = node.uri;
+    element.name = node.name;
+    attributes(element, node);
+    if (node.name == "Signature" && node.uri == kDsigNamespace) return;
+    element.children.reserve(node.child_elements);
+    const Node* const nodes = tree_.nodes.data();
+    for (const Node* child = &node + 1; child != nodes + node.end; child = nodes + child->end) {
+      if (child->kind == NodeKind::element) fill(element.children.emplace_back(), *child);
+      if (child->kind == NodeKind::text) element.text += child->content;
+    }
   }
-}
+
+ private:
+  // Attributes in a namespace (xsi:schemaLocation, xml:lang) are left out: the field's schemas have
+  // none, and by its local name alone x:schemaVersion would pass for schemaVersion.
+  void attributes(Element& element, const Node& node) {
+    for (std::uint32_t i = 0; i < node.attributes; ++i) {
+      const TreeAttribute& one = tree_.attributes[node.first_attribute + i];
+      if (one.uri.empty()) {
+        element.attributes.push_back({std::string(one.name), std::string(one.value)});
+        continue;
+      }
+      const bool hint = one.uri == kInstanceNamespace &&
+                        (one.name == "schemaLocation" || one.name == "noNamespaceSchemaLocation");
+      element.foreign_attribute = element.foreign_attribute || !hint;
+    }
+  }
+
+  const Tree& tree_;
+};
 
 }  // namespace
 
@@ -70,8 +76,13 @@ const Element& Document::root() const { return native_->root; }
 Result<Document> parse(std::string_view text, const Limits& limits) {
   TRY(check_octets(text, limits));
   auto native = std::make_unique<Document::Native>();
-  TRY_ASSIGN(native->tree, parse_tree(text, limits));
-  fill(native->root, *xmlDocGetRootElement(native->tree.get()));
+  native->text = text;
+  if (!read_plain(native->text, limits, native->tree)) {
+    native->text.clear();
+    TRY_ASSIGN(native->parsed, parse_tree(text, limits));
+    native->tree = tree_of(*native->parsed);
+  }
+  Filler(native->tree).fill(native->root, native->tree.nodes[native->tree.root]);
   return Document(std::move(native));
 }
 

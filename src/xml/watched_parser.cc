@@ -21,10 +21,6 @@
 namespace wattseal::xml {
 namespace {
 
-// Of one element, namespace declarations included; the field needs about ten.
-constexpr std::size_t kElementAttributesMax = 64;
-constexpr std::size_t kNamespacesInScopeMax = 16;  // declarations on an element and all around it
-constexpr std::size_t kDepthMax = 250;  // libxml2 itself stops at 256 without XML_PARSE_HUGE
 constexpr int kTextNodeOctetsMax = 4 * 1024 * 1024;  // see on_characters
 
 enum class Verdict {
@@ -267,7 +263,7 @@ Refusal refuse_malformed(const Watch& watch) {
 
 }  // namespace
 
-Result<Tree> parse_tree(std::string_view text, const Limits& limits) {
+Result<XmlDoc> parse_tree(std::string_view text, const Limits& limits) {
   static const bool ready = (xmlInitParser(), true);
   CHECK(ready);
   if (has_crowded_tag(text)) return refuse_limit(Verdict::attributes, limits);
@@ -277,13 +273,13 @@ Result<Tree> parse_tree(std::string_view text, const Limits& limits) {
   watch_over(*parser, watch);
   constexpr int kOptions = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
                            XML_PARSE_NOCDATA | XML_PARSE_COMPACT;
-  Tree tree(xmlCtxtReadIO(parser.get(), read_on, nullptr, &watch, nullptr, nullptr, kOptions));
+  XmlDoc tree(xmlCtxtReadIO(parser.get(), read_on, nullptr, &watch, nullptr, nullptr, kOptions));
   if (watch.verdict != Verdict::none) return refuse_limit(watch.verdict, limits);
   const bool well_formed =
       tree && parser->wellFormed && parser->nsWellFormed && !watch.failed && watch.unread.empty();
   if (!well_formed || !xmlDocGetRootElement(tree.get())) return refuse_malformed(watch);
   CHECK(!tree->intSubset && !tree->extSubset);
-  return Result<Tree>(std::move(tree));
+  return Result<XmlDoc>(std::move(tree));
 }
 
 }  // namespace wattseal::xml

@@ -10,7 +10,7 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr std::string_view kXmlNamespace =
     "http://www.w3.org/XML/1998/namespace";  // its prefix needs no declaration
 
-enum class Place { text, attribute };
+enum class Place { text, attribute, canonical_text, canonical_attribute };
 
 // Octets of the well-formed UTF-8 sequence at `at` whose character XML 1.0 allows; 0 when there is
 // none. Source: XML 1.0 production 2 (Char); Unicode 3.9 table 3-7.
@@ -49,9 +49,26 @@ std::string_view reference(char c, Place place) {
   }
 }
 
+// What Canonical XML 1.0 writes instead (2.3, text and attribute nodes).
+std::string_view canonical_reference(char c, Place place) {
+  const bool attribute = place == Place::canonical_attribute;
+  switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return attribute ? "" : "&gt;";
+    case '"': return attribute ? "&quot;" : "";
+    case '\r': return "&#xD;";
+    case '\n': return attribute ? "&#xA;" : "";
+    case '\t': return attribute ? "&#x9;" : "";
+    default: return "";
+  }
+}
+
 void append_escaped(std::string& to, std::string_view text, Place place) {
   for (std::size_t at = 0; at < text.size();) {
-    const std::string_view instead = reference(text[at], place);
+    const bool canonical = place == Place::canonical_text || place == Place::canonical_attribute;
+    const std::string_view instead =
+        canonical ? canonical_reference(text[at], place) : reference(text[at], place);
     const std::size_t octets = character_octets(text, at);
     if (!instead.empty())
       to += instead;
@@ -76,9 +93,12 @@ bool is_name(std::string_view name) {
   });
 }
 
+enum class Form { plain, canonical };
+
 class Writer {
  public:
-  Writer(std::string& out, const std::vector<Prefix>& prefixes) : out_(out), prefixes_(prefixes) {}
+  Writer(std::string& out, const std::vector<Prefix>& prefixes, Form form = Form::plain)
+      : out_(out), prefixes_(prefixes), form_(form) {}
 
   // The root takes the listed default namespace only when it is in it; else those who are in it
   // declare it themselves.
@@ -87,7 +107,9 @@ class Writer {
         prefix_of(element.ns).empty() ? std::string_view(element.ns) : listed_default();
     std::string declarations;
     if (!default_ns.empty()) append_declaration(declarations, "", default_ns);
-    for (const Prefix& prefix : prefixes_) {
+    std::vector<Prefix> in_order = prefixes_;
+    if (form_ == Form::canonical) std::ranges::sort(in_order, {}, &Prefix::prefix);
+    for (const Prefix& prefix : in_order) {
       CHECK(!prefix.ns.empty());
       CHECK(prefix.prefix.empty() || is_name(prefix.prefix));
       if (!prefix.prefix.empty()) append_declaration(declarations, prefix.prefix, prefix.ns);
@@ -96,11 +118,18 @@ class Writer {
   }
 
  private:
-  static void append_declaration(std::string& to, std::string_view prefix, std::string_view ns) {
+  Place text_place() const {
+    return form_ == Form::canonical ? Place::canonical_text : Place::text;
+  }
+  Place attribute_place() const {
+    return form_ == Form::canonical ? Place::canonical_attribute : Place::attribute;
+  }
+
+  void append_declaration(std::string& to, std::string_view prefix, std::string_view ns) const {
     to += prefix.empty() ? " xmlns" : " xmlns:";
     to += prefix;
     to += "=\"";
-    append_escaped(to, ns, Place::attribute);
+    append_escaped(to, ns, attribute_place());
     to += '"';
   }
 
@@ -134,13 +163,19 @@ class Writer {
       default_ns = element.ns;
     }
     out_ += declarations;
-    for (const Attribute& attribute : element.attributes) append_attribute(attribute);
-    if (element.text.empty() && element.children.empty()) {
+    std::vector<Attribute> in_order;
+    if (form_ == Form::canonical && element.attributes.size() > 1) {
+      in_order = element.attributes;
+      std::ranges::sort(in_order, {}, &Attribute::name);
+    }
+    for (const Attribute& attribute : in_order.empty() ? element.attributes : in_order)
+      append_attribute(attribute);
+    if (form_ == Form::plain && element.text.empty() && element.children.empty()) {
       out_ += "/>";
       return;
     }
     out_ += '>';
-    append_escaped(out_, element.text, Place::text);
+    append_escaped(out_, element.text, text_place());
     for (const Element& child : element.children) this->element(child, default_ns, "");
     out_ += "</";
     out_ += name;
@@ -152,12 +187,13 @@ class Writer {
     out_ += ' ';
     out_ += attribute.name;
     out_ += "=\"";
-    append_escaped(out_, attribute.value, Place::attribute);
+    append_escaped(out_, attribute.value, attribute_place());
     out_ += '"';
   }
 
   std::string& out_;
   const std::vector<Prefix>& prefixes_;
+  const Form form_;
 };
 
 }  // namespace
@@ -172,6 +208,12 @@ std::string escape(std::string_view text) {
 std::string write(const Element& root, const std::vector<Prefix>& prefixes) {
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
   Writer(out, prefixes).root(root);
+  return out;
+}
+
+std::string write_canonical(const Element& root, const std::vector<Prefix>& prefixes) {
+  std::string out;
+  Writer(out, prefixes, Form::canonical).root(root);
   return out;
 }
 

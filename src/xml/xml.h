@@ -21,8 +21,8 @@ struct Attribute {
   friend bool operator==(const Attribute&, const Attribute&) = default;
 };
 
-// A plain value. `text` is the character data directly inside, joined; comments and processing
-// instructions are dropped.
+// A plain value. `text` is the character data directly inside, joined; comments, instructions and
+// all that stands inside a parsed ds:Signature are dropped: dsig.h reads that.
 struct Element {
   std::string ns;    // namespace URI, empty for none
   std::string name;  // local name
@@ -73,6 +73,9 @@ struct Prefix {
 // With XML declaration; namespaces are declared on the root by the prefixes given, no white space
 // is added.
 std::string write(const Element& root, const std::vector<Prefix>& prefixes);
+// The same document in the form that signatures digest: inclusive Canonical XML 1.0, no
+// declaration.
+std::string write_canonical(const Element& root, const std::vector<Prefix>& prefixes);
 std::string escape(std::string_view text);
 
 }  // namespace wattseal::xml

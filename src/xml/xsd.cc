@@ -9,13 +9,14 @@
 #include <mutex>
 
 #include "base/fault.h"
-#include "xml/native.h"
+#include "xml/watched_parser.h"
 
 namespace wattseal::xml {
 namespace {
 
 constexpr std::string_view kScheme = "wattseal-schema:/";
 constexpr std::size_t kMessageOctetsMax = 240;
+constexpr Limits kNoLimits{SIZE_MAX, SIZE_MAX, SIZE_MAX};  // of a document that was within its own
 constexpr int kOptions = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING;
 
 const xmlChar* text_of(const char* text) { return reinterpret_cast<const xmlChar*>(text); }
@@ -82,8 +83,8 @@ void adapt(xmlNode* node, const std::vector<SchemaFile>& files) {
 }
 
 Result<std::string> adapted(const SchemaFile& file, const std::vector<SchemaFile>& files) {
-  const Tree tree(xmlReadMemory(file.text.data(), static_cast<int>(file.text.size()),
-                                file.name.c_str(), nullptr, kOptions));
+  const XmlDoc tree(xmlReadMemory(file.text.data(), static_cast<int>(file.text.size()),
+                                  file.name.c_str(), nullptr, kOptions));
   if (!tree) return Refusal{"xsd-broken"_rule, "it is not well-formed", file.name};
   adapt(tree->children, files);
   xmlChar* octets = nullptr;
@@ -154,7 +155,12 @@ Status Xsd::check(const Document& document) const {
   if (!context) throw Fault("libxml2 is out of memory");
   FirstError error;
   xmlSchemaSetValidStructuredErrors(context.get(), &FirstError::keep, &error);
-  const int verdict = xmlSchemaValidateDoc(context.get(), document.native().tree.get());
+  XmlDoc again;  // what the quick reader took, libxml2 takes, too
+  if (!document.native().parsed) {
+    TRY_ASSIGN(again, parse_tree(document.native().text, kNoLimits));
+  }
+  const XmlDoc& judged = again ? again : document.native().parsed;
+  const int verdict = xmlSchemaValidateDoc(context.get(), judged.get());
   if (verdict < 0) throw Fault("libxml2's validator failed");
   if (verdict == 0) return {};
   return Refusal{"xsd-invalid"_rule, error.text};

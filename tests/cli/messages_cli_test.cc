@@ -53,6 +53,30 @@ class Messages : public testing::Test {
   fs::path rtds_, scratch_;
 };
 
+TEST_F(Messages, LongOnesAreSplitIntoBlocksAndJoinedAgain) {
+  const std::string file = message("4.6.2_ECS21c/ECS21c_4.6.2_SUCCESS_RESPONSE_GBCS.HEX");
+  const Ran split = wattseal("gbcs split --octets 100" + file + " --json");
+  ASSERT_EQ(split.code, 0) << split.out;
+  const json blocks = json::parse(split.out);
+  ASSERT_GT(blocks.size(), 2u);
+  const std::string path = (scratch_ / "blocks.txt").string();
+  const auto join = [&](std::initializer_list<std::size_t> left_out) {
+    std::ofstream out(path);
+    for (std::size_t i = blocks.size(); i-- > 0;) {
+      if (std::ranges::find(left_out, i) == left_out.end())
+        out << blocks[i].get<std::string>() << "\n";
+    }
+    out.close();
+    return wattseal("gbcs join " + path + " --json");
+  };
+  const Ran whole = join({});
+  ASSERT_EQ(whole.code, 0) << whole.out;
+  EXPECT_EQ(json::parse(whole.out)["message"].get<std::string>().substr(0, 4), "DD00");
+  const Ran lost = join({1});
+  EXPECT_EQ(rule_of(lost), "gbcs-block-missing");
+  EXPECT_EQ(json::parse(lost.out)["detail"], "missing: 2");
+}
+
 TEST_F(Messages, VerifyTellsSignatureAndMac) {
   const Ran mac =
       wattseal("--json gbcs verify" + message(sealed_) + " --key" + key("90b3d51f30010000-ka.key") +

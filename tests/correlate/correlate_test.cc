@@ -134,6 +134,55 @@ TEST(Correlate, RefusesEveryCutAndEveryOctetMore) {
   }
 }
 
+// Repeats one element after the other, at every depth, right behind itself.
+void with_each_repeated(xml::Element& element,
+                        const std::function<void(const std::string&)>& judge) {
+  for (std::size_t i = 0; i < element.children.size(); ++i) {
+    const xml::Element one = element.children[i];
+    const auto place = element.children.begin() + static_cast<std::ptrdiff_t>(i);
+    element.children.insert(place, one);
+    judge(one.name);
+    element.children.erase(element.children.begin() + static_cast<std::ptrdiff_t>(i));
+    with_each_repeated(element.children[i], judge);
+  }
+}
+
+// A request that the schema admits though it lists something twice (a day of a schedule, a block's
+// price): what Transform makes of it correlates, or Transform refuses it.
+TEST(Correlate, WhatTransformMakesOfARequestWithARepeatedElementCorrelates) {
+  WATTSEAL_NEEDS_VECTORS(folder);
+  const apps::RtdsDataSet data = apps::RtdsDataSet::open(folder / "rtds").value();
+  std::size_t carried = 0, refused = 0;
+  for (Pair& pair : pairs(data)) {
+    const gbcs::Template& use_case = *gbcs::TemplateSet::built_in()->find(pair.whole.use_case);
+    gbcs::Message message = gbcs::decode(pair.pre_command).value();
+    with_each_repeated(pair.request.body, [&](const std::string& name) {
+      if (!duis::check_schema(pair.request).ok()) return;
+      const gbcs::TransformContext context{pair.request.body,
+                                           message.originator,
+                                           message.target,
+                                           message.counter,
+                                           pair.now,
+                                           *pair.facts,
+                                           {}};
+      const Result<Bytes> payload = gbcs::write_payload(use_case, context);
+      if (!payload.ok()) {
+        EXPECT_EQ(payload.refusal().rule, "gbcs-value-repeated"_rule) << pair.name << " " << name;
+        ++refused;
+        return;
+      }
+      message.payload = *payload;
+      const Result<gateway::Correlation> result = correlate(pair, gbcs::encode(message));
+      EXPECT_TRUE(result.ok()) << pair.name << " " << name << " " << result.refusal().rule.text()
+                               << " " << result.refusal().field << " " << result.refusal().detail;
+      ++carried;
+    });
+  }
+  std::cout << carried << " carried, " << refused << " refused\n";
+  EXPECT_GT(carried, 100u);
+  EXPECT_GT(refused, 100u);
+}
+
 TEST(Correlate, ReportsTimesThatTheClockChoseAndRefusesThoseFarOff) {
   WATTSEAL_NEEDS_VECTORS(folder);
   const apps::RtdsDataSet data = apps::RtdsDataSet::open(folder).value();

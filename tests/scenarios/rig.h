@@ -124,6 +124,10 @@ struct Network {
     });
     return ends;
   }
+  // A registration since a second ago.
+  gateway::MeterPoint supply(const std::string& point, const apps::ServiceUser& by) const {
+    return {point, by.profile().id, network->profile().id, {}, {}, world.now().plus_seconds(-1)};
+  }
   // A request that the DCC answers itself.
   duis::ServiceRequest ask_dcc(apps::ServiceUser& user, std::string_view variant,
                                xml::Element body) const {
@@ -133,7 +137,8 @@ struct Network {
     std::vector<FactKind> kinds;
     platform->store().journal(sequence, [&](const storage::JournalEntry& entry) {
       const FactKind kind = FactView::read(entry.fact).value().kind();
-      if (kind != FactKind::response_delivered) kinds.push_back(kind);
+      if (kind != FactKind::response_delivered && kind != FactKind::alerts_delivered)
+        kinds.push_back(kind);
       return true;
     });
     return kinds;
@@ -189,6 +194,9 @@ struct Network {
         this->supplier->certificate(KeyUse::key_agreement, true);
     meter[Cell{network_operator, KeyUse::key_agreement, false}] =
         network->certificate(KeyUse::key_agreement);
+    meter[Cell{transitional_cos, KeyUse::digital_signature, false}] =
+        platform->dcc_certificate(apps::DccParty::cos, KeyUse::digital_signature, transitional_cos)
+            ->der;
     CHECK(street->install(anchors, meter, hub).ok());
     street->connect(platform->gateway_url());
     platform->set_wan_url(street->wan_url());
@@ -197,15 +205,9 @@ struct Network {
   void enrol() {
     const apps::Premises& one = home();
     for (const std::string& point : {one.mpan.text(), one.mprn.text()}) {
-      CHECK(platform->registration()
-                .record({{point,
-                          supplier->profile().id,
-                          network->profile().id,
-                          {},
-                          {},
-                          world.now().plus_seconds(-1)}},
-                        {})
-                .ok());
+      const std::vector<gateway::MeterPoint> points = {supply(point, *supplier)};
+      CHECK(platform->registration().record(points, {}).ok());
+      CHECK(platform->cos().record(points, {}).ok());
     }
     std::vector<gateway::InventoryEvent> events{
         {one.chf, "pre-notified", DeviceType::chf, one.chf, "", "CH-1"},

@@ -98,9 +98,11 @@ void add_act(CLI::App& ceremony, Context& context) {
   CLI::App* const command = ceremony.add_subcommand(
       "act",
       "Do what an approved authority-key-act permits, once: renew the roots' lists, revoke an "
-      "issuing authority, establish one in the place of another");
+      "issuing authority, establish one in the place of another, or a new Root OCA");
   add_platform_options(*command, given->options, false);
   command->add_option("--act", given->act, "Number of the approved act")->required();
+  command->add_option("--contingency-key", given->contingency,
+                      "Of a new root: write the contingency symmetric key to this file");
   add_outputs(*command, *given);
   command->footer(
       examples({"wattseal ra propose authority-key-act purpose=renew-lists --person 1",

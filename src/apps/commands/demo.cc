@@ -12,6 +12,8 @@
 namespace wattseal::apps {
 namespace {
 
+constexpr std::size_t kTopUpsToCompare = 50;
+
 // A folder of its own that goes when the program does.
 class Scratch {
  public:
@@ -102,11 +104,27 @@ void add_demo(CLI::App& app, Context& context) {
                    "With --stay: how all devices are wrong once the tour is over, such as slow, "
                    "lossy, wrong-mac, storm, or settings such as lost=20,slow=5")
       ->needs("--stay");
+  command
+      ->add_option("--storm", given->options.storm.alerts,
+                   "A power cut after the tour: so many outages of meters, while top-ups go on; "
+                   "such as 100000")
+      ->check(CLI::Range(1, 2'000'000));
+  command
+      ->add_option("--storm-rate", given->options.storm.per_second,
+                   "Alerts a second that reach the gateway; 0: as fast as it takes them")
+      ->check(CLI::Range(0.0, 1e6))
+      ->needs("--storm");
+  command
+      ->add_option("--storm-tsv", given->options.storm_tsv,
+                   "Write what came and was delivered, second by second, to this file")
+      ->needs("--storm");
   command->add_flag("--quiet", given->options.quiet, "Print nothing when all is well");
   command->add_flag("--logs", given->logs, "Show the services' logs on standard error");
   add_platform_options(*command, given->options.platform, true);
   command->footer(examples({"wattseal demo", "wattseal demo --meters 50 --json summary.json",
-                            "wattseal demo --meters 10 --tour", "wattseal demo --meters 10 --stay",
+                            "wattseal demo --meters 10 --tour",
+                            "wattseal demo --meters 1000 --storm 100000 --storm-tsv storm.tsv",
+                            "wattseal demo --meters 10 --stay",
                             "wattseal demo --meters 10 --stay --misbehave lossy,slow=5"}));
   command->callback([given, &context] {
     context.chosen = [given, &context] {
@@ -116,6 +134,7 @@ void add_demo(CLI::App& app, Context& context) {
       if (!wrong.ok()) return refuse(context, wrong.refusal());
       given->options.misbehaviour = *wrong;
       if (given->options.stay) context.hold_end();
+      given->options.storm.top_ups = kTopUpsToCompare;
       const Scratch scratch;
       if (given->options.platform.data.empty()) given->options.platform.data = scratch.path();
       given->options.wait_for_end = context.wait_for_end;

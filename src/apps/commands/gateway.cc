@@ -1,4 +1,4 @@
-// wattseal gateway: held requests, thresholds and what codes mean.
+// wattseal gateway: held requests, alerts held back, thresholds, certified products, what codes mean.
 #include <fmt/format.h>
 
 #include "apps/commands.h"
@@ -54,6 +54,43 @@ int show(const Context& context, const Given& given, const std::string& path) {
     print_held(body);
     fmt::print("{}\n", body.value("document", ""));
   }
+  return kDone;
+}
+
+void print_consolidation(const json& one) {
+  fmt::print("{:<6} {} {} {:<5} {} to {} {} held back{}\n", one.value("number", 0),
+             one.value("user", ""), one.value("device", ""), one.value("code", ""),
+             one.value("from", ""), one.value("until", ""), one.value("held_back", 0),
+             one.contains("told_at") ? "" : ", not yet told");
+}
+
+int show_alerts(const Context& context, const Given& given, const std::string& path) {
+  const Result<http::Response> answer = send(given, "GET", path, "", "");
+  if (!answer.ok()) return refuse(context, answer.refusal());
+  const json body = json::parse(answer->body);
+  if (context.json) {
+    print_json(body);
+    return kDone;
+  }
+  if (body.contains("consolidations")) {
+    for (const json& one : body["consolidations"]) print_consolidation(one);
+    return kDone;
+  }
+  if (body.contains("thresholds")) {
+    for (const json& one : body["thresholds"]) {
+      const std::string treatment =
+          one.contains("alerts") ? fmt::format("{} in {} s, then as one", one.value("alerts", 0),
+                                               one.value("seconds", 0))
+                                 : "each is delivered";
+      fmt::print("{:<16} {:<26} {}. {}\n", one.value("id", ""), treatment, one.value("codes", ""),
+                 one.value("why", ""));
+    }
+    return kDone;
+  }
+  print_consolidation(body);
+  for (const json& one : body["alerts"])
+    fmt::print("  {} {} {}\n", one.value("at", ""), one.value("counter", std::uint64_t{0}),
+               one.value("message", ""));
   return kDone;
 }
 
@@ -173,16 +210,107 @@ void add_anomalies(CLI::App& gateway, Context& context, const std::shared_ptr<Gi
       [&context, given] { context.chosen = [&context, given] { return lodge(context, *given); }; });
 }
 
+int list_products(const Context& context, const Given& given) {
+  const Result<http::Response> answer = send(given, "GET", "/api/v1/products", "", "");
+  if (!answer.ok()) return refuse(context, answer.refusal());
+  const json body = json::parse(answer->body);
+  if (context.json) {
+    print_json(body);
+    return kDone;
+  }
+  for (const json& one : body["products"])
+    fmt::print("{:<6} {} {} {} {} GBCS {}\n", one.value("type", ""), one.value("manufacturer", ""),
+               one.value("model", ""), one.value("firmware_version", ""), one.value("status", ""),
+               one.value("gbcs_version", ""));
+  return kDone;
+}
+
+int lodge_products(const Context& context, const Given& given) {
+  const Result<http::Response> answer =
+      send(given, "POST", "/api/v1/products", "text/csv", read_input(given.file));
+  if (!answer.ok()) return refuse(context, answer.refusal());
+  const json body = json::parse(answer->body);
+  if (context.json)
+    print_json(body);
+  else
+    fmt::print("{} products listed\n", body.value("listed", 0));
+  return kDone;
+}
+
+void add_products(CLI::App& gateway, Context& context, const std::shared_ptr<Given>& given) {
+  CLI::App* const products =
+      gateway.add_subcommand("products", "Certified products: models and their firmware images");
+  products->require_subcommand(1);
+  products->footer(examples({"wattseal gateway products list --json",
+                             "wattseal gateway products lodge products.csv --user "
+                             "90-57-53-00-00-00-00-00"}));
+  CLI::App* const list = products->add_subcommand("list", "What is listed");
+  add_caller(*list, *given);
+  list->footer(examples({"wattseal gateway products list --json"}));
+  list->callback([&context, given] {
+    context.chosen = [&context, given] { return list_products(context, *given); };
+  });
+  CLI::App* const file = products->add_subcommand("lodge", "Adds signed rows, as the DCC");
+  add_caller(*file, *given);
+  file->footer(
+      examples({"wattseal gateway products lodge products.csv --user 90-57-53-00-00-00-00-00"}));
+  file->add_option("file", given->file, "CSV, see docs/formats/products_file.md")->required();
+  file->callback([&context, given] {
+    context.chosen = [&context, given] { return lodge_products(context, *given); };
+  });
+}
+
+void add_alerts(CLI::App& gateway, Context& context, const std::shared_ptr<Given>& given) {
+  CLI::App* const alerts = gateway.add_subcommand(
+      "alerts", "Alerts of devices that are held back and told as one; nothing is lost");
+  alerts->require_subcommand(1);
+  alerts->footer(examples({"wattseal gateway alerts list --user 90-57-53-00-00-01-00-00",
+                           "wattseal gateway alerts show 7 --user 90-57-53-00-00-01-00-00",
+                           "wattseal gateway alerts thresholds"}));
+  const auto add = [&](const std::string& word, const std::string& meaning,
+                       const std::string& example) {
+    CLI::App* const command = alerts->add_subcommand(word, meaning);
+    add_caller(*command, *given);
+    command->footer(examples({example, example + " --json"}));
+    return command;
+  };
+  CLI::App* const list = add("list", "Consolidations, oldest first: which device, code, how many",
+                             "wattseal gateway alerts list --user 90-57-53-00-00-01-00-00");
+  list->callback([&context, given] {
+    context.chosen = [&context, given] { return show_alerts(context, *given, "/api/v1/alerts"); };
+  });
+  CLI::App* const one = add("show", "One, with every alert that it held back, base64",
+                            "wattseal gateway alerts show 7 --user 90-57-53-00-00-01-00-00");
+  one->add_option("number", given->numbers, "Number")->required()->expected(1);
+  one->callback([&context, given] {
+    context.chosen = [&context, given] {
+      return show_alerts(context, *given,
+                         "/api/v1/alerts/" + std::to_string(given->numbers.front()));
+    };
+  });
+  CLI::App* const thresholds =
+      add("thresholds", "Which alerts are consolidated, from how many on, and which never",
+          "wattseal gateway alerts thresholds");
+  thresholds->callback([&context, given] {
+    context.chosen = [&context, given] {
+      return show_alerts(context, *given, "/api/v1/alert-thresholds");
+    };
+  });
+}
+
 }  // namespace
 
 void add_gateway(CLI::App& app, Context& context) {
   const std::shared_ptr<Given> given = std::make_shared<Given>();
-  CLI::App* const gateway =
-      app.add_subcommand("gateway", "The message gateway: held requests, what codes mean");
+  CLI::App* const gateway = app.add_subcommand(
+      "gateway", "The message gateway: held requests and alerts, what codes mean");
   gateway->require_subcommand(1);
   gateway->footer(examples({"wattseal gateway anomalies list --user 90-57-53-00-00-01-00-00",
-                            "wattseal gateway code E41"}));
+                            "wattseal gateway alerts list --user 90-57-53-00-00-01-00-00",
+                            "wattseal gateway products list", "wattseal gateway code E41"}));
+  add_alerts(*gateway, context, given);
   add_anomalies(*gateway, context, given);
+  add_products(*gateway, context, given);
   CLI::App* const code = gateway->add_subcommand(
       "code", "What a response code, alert or rule means and what to do about it");
   code->add_option("code", given->code, "Such as E41, N29, 8F3E or gateway-replay")->required();

@@ -1,10 +1,12 @@
-// gbcs parse | use-cases; what keys do to messages is in gbcs_keys.cc, MMC in mmc.cc
+// gbcs parse | use-cases; what keys do to messages is in gbcs_keys.cc, blocks in gbcs_blocks.cc,
+// MMC in mmc.cc
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
 #include "apps/commands/keys.h"
+#include "gbcs/inferred.h"
 #include "gbcs/parse.h"
 #include "gbcs/template.h"
 #include "terms/terms.h"
@@ -71,12 +73,34 @@ void add_parse(CLI::App& gbcs, Context& context) {
   });
 }
 
+int list_inferred(const Context& context) {
+  json list = json::array();
+  for (const gbcs::InferredValue& one : gbcs::inferred_values()) {
+    list.push_back({{"use_case", one.use_case},
+                    {"place", one.place},
+                    {"value", one.value},
+                    {"grounds", one.grounds},
+                    {"certainty", one.certainty},
+                    {"source", one.source}});
+    if (!context.json)
+      fmt::print("{} ({}): {}\n  {}\n  because: {}\n", one.use_case, one.certainty, one.place,
+                 one.value, one.grounds);
+  }
+  if (context.json) print_json(list);
+  return kDone;
+}
+
 void add_use_cases(CLI::App& gbcs, Context& context) {
   CLI::App* const command =
       gbcs.add_subcommand("use-cases", "List the use cases that Transform knows");
-  command->footer(examples({"wattseal gbcs use-cases", "wattseal gbcs use-cases --json"}));
-  command->callback([&context] {
-    context.chosen = [&context] {
+  const std::shared_ptr<bool> inferred = std::make_shared<bool>(false);
+  command->add_flag("--inferred", *inferred,
+                    "Instead: what templates say that no public message shows, and how sure it is");
+  command->footer(examples({"wattseal gbcs use-cases", "wattseal gbcs use-cases --json",
+                            "wattseal gbcs use-cases --inferred"}));
+  command->callback([inferred, &context] {
+    context.chosen = [inferred, &context] {
+      if (*inferred) return list_inferred(context);
       json list = json::array();
       for (const gbcs::Template* one : gbcs::TemplateSet::built_in()->all()) {
         const gbcs::TemplateView& view = gbcs::view(*one);
@@ -103,6 +127,7 @@ void add_gbcs(CLI::App& app, Context& context) {
   add_parse(*gbcs, context);
   add_use_cases(*gbcs, context);
   add_gbcs_keys(*gbcs, context);
+  add_gbcs_blocks(*gbcs, context);
   gbcs->footer(examples({"wattseal gbcs parse message.hex", "wattseal gbcs use-cases --json",
                          "wattseal gbcs verify response.hex --certificate meter-ds.pem"}));
 }

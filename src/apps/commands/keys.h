@@ -32,5 +32,6 @@ void add_opening_options(CLI::App& command, KeySource& source, std::string& cert
 Result<gbcs::Opener> opener(const World& world, const KeySource& source,
                             const std::string& certificate_file);
 
-void add_gbcs_keys(CLI::App& gbcs, Context& context);  // of gbcs: verify, sign, decrypt
+void add_gbcs_keys(CLI::App& gbcs, Context& context);    // of gbcs: verify, sign, decrypt
+void add_gbcs_blocks(CLI::App& gbcs, Context& context);  // of gbcs: split, join
 }  // namespace wattseal::apps

@@ -2,6 +2,7 @@
 // with the broker's MAC; and what becomes durable with it. What waits first is deferral.cc's.
 #include "base/log.h"
 #include "gateway/gateway/state.h"
+#include "terms/broker.h"
 
 namespace wattseal::gateway {
 namespace {
@@ -19,6 +20,14 @@ bool to_user(int command_variant) {
 }
 bool carries_pre_command(int command_variant) {
   return command_variant >= 5 && command_variant <= 7;
+}
+
+// Four digits, as the meter shows them.
+std::string customer_number(Random& random) {
+  std::array<Octet, 8> octets{};
+  random.fill(octets);
+  const std::string digits = std::to_string(get_be(octets) % 10'000);
+  return std::string(4 - digits.size(), '0') + digits;
 }
 
 // What a held request was held for is not the device's business: it acts when it hears.
@@ -110,7 +119,12 @@ RequestRecord record_of(const duis::ServiceRequest& request, std::string use_cas
           std::move(use_case),
           request.command_variant,
           digest,
+          {},
           {}};
+}
+
+bool is_change_of_supplier(const duis::ServiceRequest& request) {
+  return request.service_variant == "6.23";
 }
 
 Result<duis::ServiceResponse> Gateway::State::handle_transform(const duis::ServiceRequest& request,
@@ -120,8 +134,9 @@ Result<duis::ServiceResponse> Gateway::State::handle_transform(const duis::Servi
   const Originator originator{request.id.originator, request.id.counter, std::nullopt, {}};
   TRY_ASSIGN(const Transformed made,
              transform(*templates, request, device.type, originator, facts, world.now()));
-  const RequestRecord record = record_of(request, gbcs::view(*made.use_case).use_case,
-                                         crypto::sha256(gbcs::signed_octets(made.message)));
+  RequestRecord record = record_of(request, gbcs::view(*made.use_case).use_case,
+                                   crypto::sha256(gbcs::signed_octets(made.message)));
+  record.note = note_of(request);  // the signed pre-command does not say it
   storage::Batch batch;
   add_acceptance(batch, request, ServiceUrl::transform, record, trace);
   batch.append(FactWriter(FactKind::pre_command_made, world.now(), trace)
@@ -174,28 +189,77 @@ Result<gbcs::Message> Gateway::State::signed_command(const duis::ServiceRequest&
   return Refusal{"gateway-pre-command-signature"_rule, verified.refusal().detail, path};
 }
 
+// What the user's party signs; else who the device listens to: its user, or the broker for users
+// that it does not know and for what only the broker may ask. Source: spec/gbcs-duis.md 5.3.
+Result<Command> Gateway::State::transformed_command(const Order& order, bool trial) {
+  const bool number = order.request.service_variant == kCustomerNumber;
+  const std::string chosen = number ? customer_number(world.random) : std::string();
+  const InventoryFacts facts(inventory, repository, order.device, chosen);
+  const duis::ServiceRequest request = without_date(order.request);
+  const auto make = [&](const Originator& originator) {
+    return transform(*templates, request, order.device.type, originator, facts, world.now());
+  };
+  const bool unknown = !known_to_devices(order.role);
+  Transformed made;
+  if (!unknown) {
+    TRY_ASSIGN(made, make({order.request.id.originator, order.request.id.counter, {}, {}}));
+  }
+  const Brokerage rule =
+      unknown ? Brokerage{true, true} : brokerage(gbcs::view(*made.use_case).use_case);
+  if (rule.by_broker || gbcs::view(*made.use_case).dcc_signed) {
+    Originator broker{identity.broker, OriginatorCounter(), std::nullopt, {}};
+    if (rule.for_unknown) {
+      broker.on_behalf_of = order.request.id.originator;
+      broker.on_behalf_counter = order.request.id.counter;
+    }
+    if (!trial) {
+      TRY_ASSIGN(broker.counter,
+                 reserve_counter(identity.broker,
+                                 static_cast<std::uint64_t>(world.clock.now_milliseconds())));
+    }
+    TRY_ASSIGN(made, make(broker));
+  }
+  const bool dcc_signed = gbcs::view(*made.use_case).dcc_signed;
+  if (dcc_signed && !trial) gbcs::sign(made.message, *identity.broker_signing);
+  return Command{std::move(made.message), gbcs::view(*made.use_case).use_case,
+                 number ? chosen : note_of(order.request)};
+}
+
+// The CoS party signs it; the broker adds its MAC as to any other.
+Result<Command> Gateway::State::cos_command(const Order& order, bool trial) {
+  if (!cos_change)
+    return Refusal{"gateway-service-not-offered"_rule, order.request.service_variant,
+                   "/Request/Header/ServiceReferenceVariant"};
+  const std::string point(order.request.body.child("ImportMPxN")->trimmed());
+  const std::vector<Device> there = inventory.on_hub(order.device.hub);
+  const bool own = order.device.meter_point == point,
+             behind = order.device.meter_point.empty() &&
+                      std::ranges::any_of(
+                          there, [&](const Device&one) { return one.meter_point == point; });
+  if (!own && !behind)
+    return Refusal{"gateway-cos-meter-point"_rule, point,
+                   "/Request/Body/UpdateSecurityCredentialsCoS/ImportMPxN"};
+  TRY_ASSIGN(const CosAnswer answer,
+             cos_change({order.document, order.device.type, trial, order.trace}));
+  Command command{{}, "CS02bSupplierByTransCoS", answer.losing ? answer.losing->text() : ""};
+  if (trial) return command;
+  TRY_ASSIGN(command.message, gbcs::decode(answer.command));
+  return command;
+}
+
 Result<Command> Gateway::State::make_command(const Order& order, bool trial) {
   Command command;
   if (carries_pre_command(order.request.command_variant)) {
     TRY_ASSIGN(command.message, signed_command(order.request));
     const std::optional<Bytes> made =
         store.get(tables::requests, request_key(order.request.id, ServiceUrl::transform));
-    command.use_case = RequestRecord::decode(made.value()).use_case;
+    const RequestRecord record = RequestRecord::decode(made.value());
+    command.use_case = record.use_case;
+    command.note = record.note;
+  } else if (is_change_of_supplier(order.request)) {
+    TRY_ASSIGN(command, cos_command(order, trial));
   } else {
-    const InventoryFacts facts(inventory, repository, order.device);
-    Originator originator{order.request.id.originator, order.request.id.counter, std::nullopt, {}};
-    if (!known_to_devices(order.role)) {
-      originator = {identity.broker, OriginatorCounter(), order.request.id.originator,
-                    order.request.id.counter};
-      if (!trial) {
-        TRY_ASSIGN(originator.counter,
-                   reserve_counter(identity.broker,
-                                   static_cast<std::uint64_t>(world.clock.now_milliseconds())));
-      }
-    }
-    TRY_ASSIGN(Transformed made, transform(*templates, without_date(order.request),
-                                           order.device.type, originator, facts, world.now()));
-    command = {std::move(made.message), gbcs::view(*made.use_case).use_case};
+    TRY_ASSIGN(command, transformed_command(order, trial));
   }
   TRY_ASSIGN(const crypto::SharedSecret secret, broker_secret(order.device.id));
   if (!trial) gbcs::add_mac(command.message, secret);
@@ -210,7 +274,8 @@ Result<Command> Gateway::State::add_command(storage::Batch& batch, const Order& 
                   awaiting_key(message.target, message.originator, message.counter, message.code);
   const std::string id = order.request.id.text();
   const UtcTime now = world.now();
-  const RequestRecord record = record_of(order.request, command.use_case, crypto::sha256(octets));
+  RequestRecord record = record_of(order.request, command.use_case, crypto::sha256(octets));
+  record.note = command.note;
   batch.put(tables::requests, key, record.encode());
   batch.append(FactWriter(FactKind::command_intended, now, order.trace)
                    .text(FactField::request_id, id)

@@ -166,8 +166,13 @@ Result<duis::ServiceResponse> Gateway::State::defer(const Order& order, Deferred
                                                     const std::optional<Anomaly>& anomaly) {
   const duis::ServiceRequest& request = order.request;
   TRY(room_to_wait(request.id.originator));
-  const Deferred deferred{why,       due,         predecessor.value_or(Bytes()),
-                          order.url, order.trace, duis::write(request)};
+  const Deferred deferred{
+      why,
+      due,
+      predecessor.value_or(Bytes()),
+      order.url,
+      order.trace,
+      is_change_of_supplier(request) ? std::string(order.document) : duis::write(request)};
   storage::Batch batch;
   add_acceptance(batch, request, order.url, record_of(request, {}, {}), order.trace);
   put_in(batch, request_key(request.id, order.url), deferred);
@@ -262,7 +267,8 @@ void Gateway::State::release(BytesView key, const Bytes& row, const storage::Bat
     batch.append(deferred_fact(FactKind::request_deferred, request.id, next, world.now()));
   } else {
     const Result<Command> command =
-        add_command(batch, {request, deferred.url, *device, *role, deferred.trace});
+        add_command(batch, {request, deferred.url, *device, *role, deferred.trace, 0,
+                            std::string_view(deferred.document)});
     if (!command.ok()) return refuse_deferred(key, row, command.refusal(), also);
     const int variant = request.command_variant;
     if (variant == 2 || variant == 3 || variant == 6 || variant == 7) {

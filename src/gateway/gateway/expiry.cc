@@ -79,7 +79,11 @@ bool Gateway::expire_requests() {
         key[kDueOctets] == tables::local_commands.id() ? tables::local_commands : tables::awaiting;
     const Bytes place = to_bytes(BytesView(key).subspan(kDuePrefix));
     std::optional<Bytes> row = state.store.get(table, place);
-    if (!row) continue;  // answered between the look and now
+    if (!row) continue;                               // answered between the look and now
+    if (Awaited::decode(*row).request_key.empty()) {  // the DCC's own
+      state.expire_own(place, *row);
+      continue;
+    }
     if (batches.empty() || batches.back().size() >= kRowsPerBatch) batches.emplace_back();
     batches.back().push_back({table, place, std::move(*row)});
   }
@@ -89,7 +93,7 @@ bool Gateway::expire_requests() {
   }
   const bool more = due.size() == kRowsPerStep;
   if (!more) state.next_expiry_look = now.plus_seconds(1);
-  return more;
+  return state.close_consolidations() || more;
 }
 
 // Stores that were written before there was an index. Commands for local delivery had the deadline

@@ -4,30 +4,6 @@
 #include "gateway/gateway/state.h"
 
 namespace wattseal::gateway {
-namespace {
-
-constexpr std::size_t kAlertKeyOctets = 16, kAlertCountersKept = 16;
-
-// Alerts carry their code in the first two octets of a DLMS structure, a GBZ alert header or a DER
-// sequence; the payload kind says where. It is for the DUIS envelope only; users parse the message
-// themselves.
-std::string alert_code(BytesView payload) {
-  if (payload.size() >= 5 && payload[0] == 0x01 && payload[1] == 0x09)
-    return to_hex_upper(payload.subspan(3, 2));
-  // data-notification: 0F, long-invoke-id(4), date-time length, then structure, count,
-  // long-unsigned.
-  if (payload.size() >= 11 && payload[0] == 0x0F && payload[5] == 0 && payload[6] == 2 &&
-      payload[8] == 18)
-    return to_hex_upper(payload.subspan(9, 2));
-  // SEQUENCE { INTEGER code, … } with a one-octet length; a code of 8000 and above has a sign
-  // octet.
-  if (payload.size() >= 7 && payload[0] == 0x30 && payload[2] == 0x02 && payload[3] == 3)
-    return to_hex_upper(payload.subspan(5, 2));
-  return "0000";
-}
-
-}  // namespace
-
 // The signature of a critical answer or alert must be the device's. Answers with a MAC are for
 // their recipient to check: users' for users, the broker's here.
 Status Gateway::State::check_device(const gbcs::Message& message) {
@@ -54,14 +30,22 @@ duis::ServiceResponse Gateway::State::answer_of(const gbcs::Message& message, By
   response.at = world.now();
   response.service_reference = record.service_reference;
   response.service_variant = record.service_variant;
-  if (schedule == 0) {
-    response.request_id = id;
-    response.gbcs_payload = to_bytes(octets);
-    return response;
-  }
   const auto leaf = [](std::string name, std::string text) {
     return xml::Element{std::string(duis::kNamespace), std::move(name), {}, std::move(text), {}};
   };
+  if (schedule == 0) {
+    response.request_id = id;
+    if (record.service_variant != kCustomerNumber) {
+      response.gbcs_payload = to_bytes(octets);
+      return response;
+    }
+    // The number stands on the meter; the user is told which.
+    xml::Element number = leaf("CINMessage", {});
+    number.children = {leaf("GBCSPayload", to_base64(octets)),
+                       leaf("CustomerIdentificationNumber", record.note)};
+    response.other = std::move(number);
+    return response;
+  }
   xml::Element scheduled = leaf("DSPScheduledMessage", {});
   scheduled.children = {leaf("GBCSPayload", to_base64(octets)),
                         leaf("DSPScheduleID", std::to_string(schedule))};
@@ -71,7 +55,7 @@ duis::ServiceResponse Gateway::State::answer_of(const gbcs::Message& message, By
 
 // Alerts of the DCC's own count in a sequence of their own, so that a receiver tells them apart.
 void Gateway::State::add_dcc_alert(storage::Batch& batch, Eui64 to, std::string_view code,
-                                   xml::Element content, TraceId trace, std::uint64_t quarantine) {
+                                   xml::Element content, TraceId trace, DccAlertExtra extra) {
   const DccAlertRow* const row = find_dcc_alert(code);
   CHECK(row != nullptr && row->type == content.name);
   duis::ServiceResponse alert;
@@ -82,7 +66,8 @@ void Gateway::State::add_dcc_alert(storage::Batch& batch, Eui64 to, std::string_
   alert.at = world.now();
   alert.dcc_alert_code = std::string(code);
   alert.other = std::move(content);
-  add_response(batch, to, alert, trace, quarantine);
+  alert.throttled_sequence = extra.throttled;
+  add_response(batch, to, alert, trace, extra.quarantine);
 }
 
 void Gateway::State::add_response(storage::Batch& batch, Eui64 to,
@@ -97,16 +82,13 @@ void Gateway::State::add_response(storage::Batch& batch, Eui64 to,
       Outgoing{to, trace, to_bytes(as_bytes(document)), id, quarantine, world.now()}.encode());
 }
 
-Status Gateway::on_device_message(BytesView octets, TraceId trace) {
-  const Result<gbcs::Message> message = gbcs::decode(octets);
-  if (!message.ok()) return state_->disbelieve(octets, message.refusal(), trace);
-  if (message->cra == gbcs::Cra::command)
-    return state_->disbelieve(
+Status Gateway::State::on_other(const gbcs::Message& message, BytesView octets, TraceId trace) {
+  if (message.cra == gbcs::Cra::command)
+    return disbelieve(
         octets, {"gateway-device-command"_rule, "a device does not send commands to users"}, trace);
-  const Status believed = state_->check_device(*message);
-  if (!believed.ok()) return state_->disbelieve(octets, believed.refusal(), trace);
-  return message->cra == gbcs::Cra::alert ? state_->on_alert(*message, octets, trace)
-                                          : state_->on_answer(*message, octets, trace);
+  const Status believed = check_device(message);
+  if (!believed.ok()) return disbelieve(octets, believed.refusal(), trace);
+  return on_answer(message, octets, trace);
 }
 
 Status Gateway::State::disbelieve(BytesView octets, const Refusal& refusal, TraceId trace) {
@@ -122,52 +104,6 @@ Status Gateway::State::disbelieve(BytesView octets, const Refusal& refusal, Trac
   return refusal;
 }
 
-// Hubs and devices send an alert again when they are not sure that it arrived. The last counters of
-// a device to a party are remembered; one of them again is the same alert.
-Status Gateway::State::on_alert(const gbcs::Message& message, BytesView octets, TraceId trace) {
-  const Bytes key = schedule_key(message.originator, message.target, 0);
-  const std::optional<Bytes> before =
-      store.get(tables::alerts_seen, BytesView(key).first(kAlertKeyOctets));
-  Bytes seen = before.value_or(Bytes());
-  for (std::size_t at = 0; at < seen.size(); at += sizeof(std::uint64_t)) {
-    if (get_be(BytesView(seen).subspan(at, sizeof(std::uint64_t))) != message.counter.number())
-      continue;
-    log::info("device_alert_again",
-              {{"trace", trace.text()}, {"device", message.originator.text()}});
-    return {};
-  }
-  put_be(seen, message.counter.number());
-  if (seen.size() > kAlertCountersKept * sizeof(std::uint64_t))
-    seen.erase(seen.begin(), seen.begin() + sizeof(std::uint64_t));
-  duis::ServiceResponse response;
-  response.response_id = duis::RequestId{message.originator, message.target, message.counter};
-  response.response_code = "I0";
-  response.at = world.now();
-  response.alert_code = alert_code(message.payload);
-  response.gbcs_payload = to_bytes(octets);
-  storage::Batch batch;
-  const BytesView place = BytesView(key).first(kAlertKeyOctets);
-  const Refusal twice{"gateway-alert-twice"_rule, "two alerts of a device came at one moment"};
-  if (before)
-    batch.require_value(tables::alerts_seen, place, *before, twice);
-  else
-    batch.require_absent(tables::alerts_seen, place, twice);
-  batch.put(tables::alerts_seen, place, seen);
-  batch.append(FactWriter(FactKind::device_alerted, response.at, trace)
-                   .eui(FactField::device, message.originator)
-                   .eui(FactField::target, message.target)
-                   .octets(FactField::alert_code, from_hex(response.alert_code).value_or(Bytes{}))
-                   .number(FactField::counter, message.counter.number())
-                   .bytes());
-  add_response(batch, message.target, response, trace);
-  const Result<std::uint64_t> committed = store.commit(std::move(batch));
-  if (!committed.ok()) return on_alert(message, octets, trace);  // the other one is in
-  log::warning("device_alert", {{"trace", trace.text()},
-                                {"device", message.originator.text()},
-                                {"alert", response.alert_code}});
-  return {};
-}
-
 Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets, TraceId trace) {
   const Bytes key = awaiting_key(message.originator, message.target, message.counter, message.code);
   const std::optional<Bytes> stored = store.get(tables::awaiting, key);
@@ -176,6 +112,7 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
                                " of " + message.originator.text()};
   if (!stored) return disbelieve(octets, unexpected, trace);
   const Awaited awaited = Awaited::decode(*stored);
+  if (awaited.request_key.empty()) return on_own_answer(message, octets, key, *stored, trace);
   const duis::RequestId id = request_id_of(awaited.request_key);
   const RequestRecord record =
       RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());
@@ -195,7 +132,14 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
   add_response(batch, id.originator,
                answer_of(message, octets, awaited.request_key, record, awaited.schedule),
                awaited.trace);
-  TRY(store.commit(std::move(batch)));
+  batch.add(effects_of(message, record, id, awaited.trace));
+  if (own) own->seen(batch, message, awaited.trace);
+  const Result<std::uint64_t> committed = store.commit(std::move(batch));
+  if (!committed.ok()) {
+    // The answer came twice at one moment, or what it changes was changed as it came.
+    if (store.get(tables::awaiting, key) != stored) return committed.refusal();
+    return on_answer(message, octets, trace);
+  }
   ++tally.answered;
   log::info("device_answered", {{"trace", awaited.trace.text()}, {"request", id.text()}});
   release_followers(awaited.request_key);

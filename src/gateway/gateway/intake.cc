@@ -31,10 +31,11 @@ Result<smki::PublishedCertificate> verified_signer(const smki::Repository& repos
 }
 
 // A device's own meter point; for a hub function, any meter point on the hub that the user is
-// registered to.
+// registered to; for one that nothing hangs on yet, the meter point that a request brings (8.11).
 std::optional<MeterPoint> meter_point_of(const Registration& registration,
                                          const Inventory& inventory, const Device& device,
-                                         Eui64 user) {
+                                         const duis::ServiceRequest& request) {
+  const Eui64 user = request.id.originator;
   std::vector<std::string> candidates;
   if (!device.meter_point.empty()) {
     candidates.push_back(device.meter_point);
@@ -43,6 +44,9 @@ std::optional<MeterPoint> meter_point_of(const Registration& registration,
       if (!sibling.meter_point.empty()) candidates.push_back(sibling.meter_point);
     }
   }
+  const xml::Element* const added = request.body.child("AddDeviceToCHFWhitelist");
+  const xml::Element* const brought = added ? added->child("ImportMPxN") : nullptr;
+  if (candidates.empty() && brought) candidates.emplace_back(brought->trimmed());
   std::optional<MeterPoint> best;
   for (const std::string& id : candidates) {
     const Result<MeterPoint> point = registration.find(id);
@@ -70,16 +74,29 @@ Result<Bytes> InventoryFacts::key_agreement_certificate(Eui64 device) const {
   return found->der;
 }
 
-// The inventory's variant: single, twin or polyphase, and "older" behind it for a device of the
-// older generation.
 Result<std::string> InventoryFacts::named(std::string_view name) const {
   const std::string variant = device_.variant.substr(0, device_.variant.find(' '));
   if (name == "variant") return variant;
-  if (name == "generation")
-    return std::string(device_.variant.ends_with(" older") ? "older" : "newer");
+  if (name == "generation") return std::string(device_.older_generation() ? "older" : "newer");
+  if (name == "cin" && !number_.empty()) return number_;
   if (name == "twin" || name == "polyphase") return std::string(variant == name ? "true" : "false");
   return Refusal{"gbcs-fact-missing"_rule,
                  "the inventory knows nothing of '" + std::string(name) + "'"};
+}
+
+// What hung on the old proxy hangs on the hub still.
+Result<gbcs::Facts::Rows> InventoryFacts::rows(std::string_view name) const {
+  if (name != "gpf-log") return gbcs::Facts::rows(name);
+  Rows log;
+  for (const Device& one : inventory_.on_hub(device_.hub)) {
+    const bool live = one.status != DeviceStatus::pending &&
+                      one.status != DeviceStatus::decommissioned &&
+                      one.status != DeviceStatus::withdrawn;
+    if (live && (one.type == DeviceType::gsme || one.type == DeviceType::ppmid ||
+                 one.type == DeviceType::ihd || one.type == DeviceType::cad))
+      log.push_back({one.id.text(), std::to_string(gbcs_type_code(one.type))});
+  }
+  return log;
 }
 
 // That of its newest digital signing certificate for messages that is in use.
@@ -114,7 +131,7 @@ std::string Gateway::State::signed_document(const duis::ServiceResponse& respons
 }
 
 Result<duis::ServiceResponse> Gateway::State::handle(ServiceUrl url, const xml::Document& document,
-                                                     TraceId trace,
+                                                     std::string_view octets, TraceId trace,
                                                      std::optional<duis::ServiceRequest>& read) {
   TRY_ASSIGN(duis::ServiceRequest request, duis::read_request(document.root()));
   read = std::move(request);
@@ -123,8 +140,7 @@ Result<duis::ServiceResponse> Gateway::State::handle(ServiceUrl url, const xml::
   const Result<smki::Party> party = parties.party(read->id.originator);
   const Result<Device> device = inventory.find(read->id.target);
   const std::optional<MeterPoint> point =
-      device.ok() ? meter_point_of(registration, inventory, *device, read->id.originator)
-                  : std::nullopt;
+      device.ok() ? meter_point_of(registration, inventory, *device, *read) : std::nullopt;
   const AccessQuestion question{*read,
                                 url,
                                 &signer,
@@ -141,15 +157,14 @@ Result<duis::ServiceResponse> Gateway::State::handle(ServiceUrl url, const xml::
   switch (read->command_variant) {
     case 4: return handle_transform(*read, *device, trace);
     case 8: return handle_non_device(*read, trace);
-    default: return handle_command({*read, url, *device, role, trace});
+    default: return handle_command({*read, url, *device, role, trace, 0, octets});
   }
 }
 
 Result<UserRole> Gateway::State::judge_again(const duis::ServiceRequest& request, ServiceUrl url,
                                              const Device& device) const {
   const Result<smki::Party> party = parties.party(request.id.originator);
-  const std::optional<MeterPoint> point =
-      meter_point_of(registration, inventory, device, request.id.originator);
+  const std::optional<MeterPoint> point = meter_point_of(registration, inventory, device, request);
   return decide({request, url, nullptr, party.ok() ? &*party : nullptr, &device,
                  point ? &*point : nullptr, world.now()});
 }
@@ -173,7 +188,7 @@ http::Response Gateway::serve(ServiceUrl url, const http::Request& http_request)
   Result<xml::Document> document =
       xml::parse(http_request.body, {limit("request_octets_max"), 64, 200'000});
   Result<duis::ServiceResponse> response =
-      document.ok() ? state_->handle(url, *document, http_request.trace, request)
+      document.ok() ? state_->handle(url, *document, http_request.body, http_request.trace, request)
                     : Result<duis::ServiceResponse>(document.refusal());
   if (response.ok()) {
     ++state_->tally.accepted;

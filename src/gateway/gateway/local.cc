@@ -55,6 +55,7 @@ Result<duis::ServiceResponse> Gateway::State::return_local_response(
   }
   add_response(batch, original.originator,
                answer_of(*message, *octets, handed.request_key, record, handed.schedule), trace);
+  batch.add(effects_of(*message, record, original, trace));
   TRY(accept_at_once(std::move(batch), request, trace));
   if (waiting) release_followers(handed.request_key);
   return answer_to(request, "I0");

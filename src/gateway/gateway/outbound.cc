@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kRowsPerStep = 256;
 constexpr std::size_t kCommandPrefix = 9, kResponsePrefix = 8, kClassOctets = 1,
-                      kHeldPrefix = 8 + kCommandPrefix;
+                      kHeldPrefix = 8 + kCommandPrefix, kAlertPrefix = 9;
 constexpr int kFaultsInTurn = 4;
 constexpr std::int64_t kForgottenAfter = 4;  // times its pause
 
@@ -47,9 +47,10 @@ bool is_awaited(const storage::Reader& reader, BytesView command) {
 Gateway::Gateway(const World& world, storage::Store& store,
                  const smki::RegistrationAuthority& parties, const smki::Repository& repository,
                  const Registration& registration, Inventory& inventory, DccIdentity identity,
-                 WanSend wan, UserSend user)
+                 WanSend wan, UserSend user, UserSendMany user_many)
     : state_(std::make_unique<State>(world, store, parties, repository, registration, inventory,
-                                     std::move(identity), std::move(wan), std::move(user))) {
+                                     std::move(identity), std::move(wan), std::move(user),
+                                     std::move(user_many))) {
   move_old_rows(
       store,
       [](const Outgoing& command, BytesView order) {
@@ -72,12 +73,16 @@ Gateway::Gateway(const World& world, storage::Store& store,
   for (std::optional<Eui64> device = user_after(store, tables::commands_held, {}, std::nullopt);
        device; device = user_after(store, tables::commands_held, {}, *device))
     state_->out_of_reach[*device];
+  state_->next_alert = next_order(store, tables::alerts_out, kAlertPrefix);
   state_->load_anomalies();
   state_->add_due_rows();
 }
 
 Gateway::~Gateway() = default;
 
+void Gateway::set_change_of_supplier(CosChange change) { state_->cos_change = std::move(change); }
+void Gateway::set_firmware_way(FirmwareSend send) { state_->firmware_send = std::move(send); }
+Products& Gateway::products() { return state_->products; }
 void Gateway::set_device_response_timeout(std::chrono::seconds timeout) {
   state_->response_timeout_seconds = timeout.count();
 }
@@ -191,17 +196,18 @@ bool Gateway::send_commands() {
     if (became != State::Sending::held)
       ++left[Eui64::from_number(get_be(BytesView(row.key).subspan(kClassOctets, 8)))];
   }
-  if (batch.empty()) return returned;
+  if (batch.empty()) return state.advance_firmware() || returned;
   if (!state.store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
   state.tally.sent += sent;
   for (const auto& [user, rows] : left) state.command_room.remove(user, rows);
+  state.advance_firmware();
   return faults < kFaultsInTurn;
 }
 
 Gateway::Counts Gateway::counts() const {
   const State::Tally& tally = state_->tally;
-  return {tally.accepted,  tally.refused,   tally.sent,       tally.answered,
-          tally.delivered, tally.timed_out, tally.disbelieved};
+  return {tally.accepted,  tally.refused,   tally.sent,        tally.answered,
+          tally.delivered, tally.timed_out, tally.disbelieved, tally.alerts};
 }
 
 }  // namespace wattseal::gateway

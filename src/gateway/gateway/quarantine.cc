@@ -151,7 +151,8 @@ void Gateway::State::add_quarantined(storage::Batch& batch, const duis::ServiceR
   breach.children = {leaf("RequestID", request.id.text()),
                      leaf("QuarantineEventRef", std::to_string(number))};
   alert.children.push_back(std::move(breach));
-  add_dcc_alert(batch, request.id.originator, notice->alert, std::move(alert), trace, number);
+  add_dcc_alert(batch, request.id.originator, notice->alert, std::move(alert), trace,
+                {number, std::nullopt});
   log::warning(
       "request_quarantined",
       {{"trace", trace.text()}, {"number", std::to_string(number)}, {"threshold", anomaly.row}});

@@ -23,6 +23,7 @@ Bytes RequestRecord::encode() const {
       .number(static_cast<std::uint64_t>(command_variant))
       .octets(message_digest)
       .text(outcome)
+      .text(note)
       .bytes();
 }
 
@@ -36,6 +37,7 @@ RequestRecord RequestRecord::decode(BytesView octets) {
   request.command_variant = static_cast<int>(record.number());
   request.message_digest = fixed<32>(record.octets());
   if (!record.empty()) request.outcome = record.text();
+  if (!record.empty()) request.note = record.text();
   return request;
 }
 

@@ -212,6 +212,14 @@ Result<duis::ServiceResponse> Gateway::State::handle_non_device(const duis::Serv
   if (request.service_variant == "5.2") return read_schedules(request, trace);
   if (request.service_variant == "5.3") return delete_schedules(request, trace);
   if (request.service_variant == "8.13") return return_local_response(request, trace);
+  if (request.service_variant == "8.2") return read_inventory(request, trace);
+  if (request.service_variant == "8.3") return decommission(request, trace);
+  if (request.service_variant == "8.4") return update_inventory(request, trace);
+  if (request.service_reference == "8.14") return move_hub(request, trace);
+  if (request.service_variant == "11.1" || request.service_variant == "11.4")
+    return distribute_firmware(request, trace);
+  if (request.service_variant == "12.1") return wan_matrix(request, trace);
+  if (request.service_variant == "12.2") return pre_notify(request, trace);
   return Refusal{"gateway-service-not-offered"_rule, request.service_variant,
                  "/Request/Header/ServiceReferenceVariant"};
 }

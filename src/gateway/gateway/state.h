@@ -7,6 +7,8 @@
 
 #include "gateway/anomalies.h"
 #include "gateway/gateway.h"
+#include "gateway/gateway/alert_intake.h"
+#include "gateway/gateway/device_keys.h"
 #include "gateway/gateway/queues.h"
 #include "gateway/gateway/signers.h"
 #include "gbcs/security.h"
@@ -22,13 +24,14 @@ struct RequestRecord {
   int command_variant = 0;
   crypto::Digest message_digest{};  // of the pre-command's signed octets, or of the command
   std::string outcome;              // response code with which it ended; empty until then
+  std::string note;                 // what its answer is taken with, see effects.cc
   Bytes encode() const;
   static RequestRecord decode(BytesView octets);
 };
 
 // A command that waits for its answer.
 struct Awaited {
-  Bytes request_key;  // of tables::requests
+  Bytes request_key;  // of tables::requests; empty: the command is the DCC's own
   UtcTime deadline;
   TraceId trace;
   std::string late_code;       // response code when the deadline passes
@@ -52,6 +55,10 @@ struct Outgoing {
 // Counters from here on are the DCC's, for commands of schedules.
 inline constexpr std::uint64_t kReservedCounters = std::uint64_t{1} << 63;
 
+// The service whose number the DCC chooses: the customer reads it on the meter, the user in the
+// answer.
+inline constexpr std::string_view kCustomerNumber = "9.1";
+
 Result<crypto::PublicPoint> key_of(const smki::PublishedCertificate& published);
 
 // A command that is about to be made: an accepted request, judged.
@@ -61,12 +68,14 @@ struct Order {
   const Device& device;
   UserRole role;
   TraceId trace;
-  std::uint64_t schedule = 0;  // whose run it is; 0: a user asked
+  std::uint64_t schedule = 0;      // whose run it is; 0: a user asked
+  std::string_view document = {};  // as the user signed it; only of what the CoS party judges
 };
 
 struct Command {
   gbcs::Message message;
   std::string use_case;
+  std::string note;  // of its RequestRecord
 };
 
 // An accepted request that waits.
@@ -77,7 +86,7 @@ struct Deferred {
   Bytes predecessor;  // request key; of sequenced ones
   ServiceUrl url = ServiceUrl::send_command;
   TraceId trace;
-  std::string document;  // the request, without signature
+  std::string document;  // the request; signed when the CoS party judges it
   Bytes encode() const;
   static Deferred decode(BytesView octets);
 };
@@ -102,6 +111,10 @@ bool is_held_until_dated(const duis::ServiceRequest& request);
 // Whether that date is the one that takes earlier requests back.
 bool is_cancellation(const duis::ServiceRequest& request);
 xml::Element command_failure(const duis::RequestId& id, std::uint64_t schedule);
+// What the answer to a request is taken with: values of its body, see effects.cc.
+std::string note_of(const duis::ServiceRequest& request);
+// Whether the change of supplier party decides it.
+bool is_change_of_supplier(const duis::ServiceRequest& request);
 Bytes request_key(const duis::RequestId& id, ServiceUrl url);
 duis::RequestId request_id_of(BytesView request_key);
 Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter,
@@ -112,11 +125,19 @@ void put_awaited(storage::Batch& batch, storage::Table table, BytesView key,
 void erase_awaited(storage::Batch& batch, storage::Table table, BytesView key,
                    const Awaited& awaited);
 
+struct AlertOut;
+
+// What a DCC alert may have beside its content.
+struct DccAlertExtra {
+  std::uint64_t quarantine = 0;            // of whose beginning it is the notice
+  std::optional<std::uint32_t> throttled;  // consolidation that it tells of
+};
+
 struct Gateway::State {
   State(const World& the_world, storage::Store& the_store,
         const smki::RegistrationAuthority& the_parties, const smki::Repository& the_repository,
         const Registration& the_registration, Inventory& the_inventory, DccIdentity the_identity,
-        WanSend the_wan, UserSend the_user)
+        WanSend the_wan, UserSend the_user, UserSendMany the_user_many)
       : world(the_world),
         store(the_store),
         parties(the_parties),
@@ -125,7 +146,9 @@ struct Gateway::State {
         inventory(the_inventory),
         identity(std::move(the_identity)),
         wan(std::move(the_wan)),
-        user(std::move(the_user)) {}
+        user(std::move(the_user)),
+        user_many(std::move(the_user_many)),
+        products(the_world, the_store, the_repository) {}
 
   const World& world;
   storage::Store& store;
@@ -136,8 +159,12 @@ struct Gateway::State {
   DccIdentity identity;
   WanSend wan;
   UserSend user;
+  UserSendMany user_many;
+  CosChange cos_change;
+  FirmwareSend firmware_send;
+  Products products;
   std::shared_ptr<const gbcs::TemplateSet> templates = gbcs::TemplateSet::built_in();
-  std::atomic<std::uint64_t> next_command{1}, next_response{1};
+  std::atomic<std::uint64_t> next_command{1}, next_response{1}, next_alert{1};
   struct Pause {
     std::int64_t seconds = 0;  // twice as long each time
     UtcTime since;
@@ -158,17 +185,23 @@ struct Gateway::State {
   std::vector<Eui64> last_commanded;    // by class, send_commands only
   std::map<Eui64, Pause> out_of_reach;  // devices whose commands are held, send_commands only
   UtcTime last_reach_look;              // send_commands only
+  struct AlertLane {
+    std::map<Eui64, Pause> pauses;
+    Eui64 last_served;
+  };
+  std::array<AlertLane, kAlertLanes> alert_lanes;  // each of its thread only
   UtcTime next_expiry_look;
   std::atomic<std::int64_t> response_timeout_seconds{
       static_cast<std::int64_t>(limit("device_response_timeout_seconds"))};
 
   struct Tally {
     std::atomic<std::uint64_t> accepted{0}, refused{0}, sent{0}, answered{0}, delivered{0},
-        timed_out{0}, disbelieved{0};
+        timed_out{0}, disbelieved{0}, alerts{0};
   } tally;
 
   // intake.cc
-  Result<duis::ServiceResponse> handle(ServiceUrl url, const xml::Document& document, TraceId trace,
+  Result<duis::ServiceResponse> handle(ServiceUrl url, const xml::Document& document,
+                                       std::string_view octets, TraceId trace,
                                        std::optional<duis::ServiceRequest>& read);
   void journal_refusal(const Refusal& refusal, const std::optional<duis::ServiceRequest>& request,
                        TraceId trace);
@@ -185,6 +218,8 @@ struct Gateway::State {
   Result<gbcs::Message> signed_command(const duis::ServiceRequest& request);
   // `trial`: whether it can be made; no counter is reserved and no MAC added.
   Result<Command> make_command(const Order& order, bool trial);
+  Result<Command> transformed_command(const Order& order, bool trial);
+  Result<Command> cos_command(const Order& order, bool trial);
   Result<crypto::SharedSecret> broker_secret(Eui64 device);
   // The request is new: its id must be unused.
   void add_acceptance(storage::Batch& batch, const duis::ServiceRequest& request, ServiceUrl url,
@@ -260,13 +295,42 @@ struct Gateway::State {
   bool run_schedules();
   bool run_schedule(const Schedule& schedule, const Bytes& row);
 
+  // inventory_services.cc
+  Status check_supplies(const duis::ServiceRequest& request, const Device& device) const;
+  Result<Device> named_device(const duis::ServiceRequest& request) const;
+  Result<duis::ServiceResponse> read_inventory(const duis::ServiceRequest& request, TraceId trace);
+  Result<duis::ServiceResponse> decommission(const duis::ServiceRequest& request, TraceId trace);
+  Result<duis::ServiceResponse> update_inventory(const duis::ServiceRequest& request,
+                                                 TraceId trace);
+  Result<duis::ServiceResponse> pre_notify(const duis::ServiceRequest& request, TraceId trace);
+  Result<duis::ServiceResponse> move_hub(const duis::ServiceRequest& request, TraceId trace);
+  Result<duis::ServiceResponse> wan_matrix(const duis::ServiceRequest& request, TraceId trace);
+  Result<duis::ServiceResponse> move_device(const duis::ServiceRequest& request,
+                                            const std::vector<InventoryEvent>& events,
+                                            storage::Batch also, TraceId trace);
+
+  // firmware.cc
+  Result<duis::ServiceResponse> distribute_firmware(const duis::ServiceRequest& request,
+                                                    TraceId trace);
+  bool advance_firmware();
+  bool send_blocks(Eui64 device, const Bytes& row, storage::Batch& batch);
+  void add_firmware_end(storage::Batch& batch, Eui64 device, const std::string& request_id,
+                        const std::string& version, bool delivered, TraceId trace);
+  bool forget_images();
+  // own.cc
+  Status on_own_answer(const gbcs::Message& message, BytesView octets, BytesView key,
+                       const Bytes& stored, TraceId trace);
+  void expire_own(BytesView key, const Bytes& value);
+  OwnCommands* own = nullptr;
+
   // local.cc
   Result<duis::ServiceResponse> return_local_response(const duis::ServiceRequest& request,
                                                       TraceId trace);
 
   // inbound.cc
   Status disbelieve(BytesView octets, const Refusal& refusal, TraceId trace);
-  Status on_alert(const gbcs::Message& message, BytesView octets, TraceId trace);
+  // A message that is no alert.
+  Status on_other(const gbcs::Message& message, BytesView octets, TraceId trace);
   Status on_answer(const gbcs::Message& message, BytesView octets, TraceId trace);
   // expiry.cc
   struct Late {
@@ -281,11 +345,34 @@ struct Gateway::State {
   duis::ServiceResponse answer_of(const gbcs::Message& message, BytesView octets,
                                   BytesView request_key, const RequestRecord& record,
                                   std::uint64_t schedule) const;
+  // effects.cc
+  // What an answer means for the DCC's own records: inventory, alerts.
+  storage::Batch effects_of(const gbcs::Message& message, const RequestRecord& record,
+                            const duis::RequestId& id, TraceId trace);
+  void add_supplier_changed(storage::Batch& batch, const Device& device, const std::string& losing,
+                            TraceId trace);
+  // `expected`: the user changed it.
+  void add_firmware_read(storage::Batch& batch, const std::string& read, const Device& device,
+                         Eui64 asker, bool expected, TraceId trace);
   void add_response(storage::Batch& batch, Eui64 to, const duis::ServiceResponse& response,
                     TraceId trace, std::uint64_t quarantine = 0);
   void add_dcc_alert(storage::Batch& batch, Eui64 to, std::string_view code, xml::Element content,
-                     TraceId trace, std::uint64_t quarantine = 0);
+                     TraceId trace, DccAlertExtra extra = {});
 
+  // alert_arrival.cc
+  void verify_alerts(const AlertGroup& group);
+  void commit_alerts(const AlertGroup& group);
+  bool close_consolidations();
+
+  // alert_delivery.cc
+  duis::ServiceResponse alert_document(Eui64 to, const AlertOut& alert) const;
+  std::vector<std::string> alert_documents(Eui64 to, std::span<const AlertOut* const> alerts) const;
+  bool expire_alerts(Octet lane, Eui64 to, UtcTime now);
+
+  DeviceKeys device_keys{repository, limit("alert_keys_cached_max")};
+  AlertIntake alert_intake{[this](const AlertGroup& group) { verify_alerts(group); },
+                           [this](const AlertGroup& group) { commit_alerts(group); },
+                           limit("alert_group_max")};
   Signers signers;
   std::mutex counters_mutex;
   struct Reserved {
@@ -296,7 +383,9 @@ struct Gateway::State {
   std::map<Eui64, AnomalyFile> anomaly_files;  // of users and, under 0, the DCC's lodged one
   AnomalyCounts anomaly_counts;
   std::atomic<std::uint64_t> next_quarantine{1};
-  UtcTime next_forgetting;  // expiry pump only
+  UtcTime next_forgetting;    // expiry pump only
+  std::mutex firmware_mutex;  // of asking and forgetting: an image that is asked for stays
+  Eui64 last_firmware;        // send_commands only
   Room deferred_room, command_room, response_room;
   std::mutex schedules_mutex;  // of creating: two at once must not pass the limit together
   std::atomic<bool> followers_swept{false};
@@ -308,17 +397,25 @@ struct Gateway::State {
 // The inventory's answers to the template engine.
 class InventoryFacts final : public gbcs::Facts {
  public:
-  InventoryFacts(const Inventory& inventory, const smki::Repository& repository, Device device)
-      : inventory_(inventory), repository_(repository), device_(std::move(device)) {}
+  // `number`: of the customer, for 9.1 only.
+  InventoryFacts(const Inventory& inventory, const smki::Repository& repository, Device device,
+                 std::string number = {})
+      : inventory_(inventory),
+        repository_(repository),
+        device_(std::move(device)),
+        number_(std::move(number)) {}
   Result<int> device_type_code(Eui64 device) const override;
   Result<Bytes> key_agreement_certificate(Eui64 device) const override;
   Result<std::string> named(std::string_view name) const override;
   Result<RemotePartyRole> role_of(Eui64 party) const override;
+  // "gpf-log": the gas devices on the hub.
+  Result<Rows> rows(std::string_view name) const override;
 
  private:
   const Inventory& inventory_;
   const smki::Repository& repository_;
   Device device_;
+  std::string number_;
 };
 
 }  // namespace wattseal::gateway

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "gbcs/template/writer.h"
 
@@ -130,27 +132,36 @@ bool Evaluator::satisfies(const Step& step, const xml::Element& element) const {
 }
 
 void Evaluator::collect(const Path& path, std::size_t depth, const xml::Element& here,
-                        bool only_first, std::vector<const xml::Element*>& found) const {
+                        std::size_t most, std::vector<const xml::Element*>& found) const {
   if (depth == path.steps.size()) {
     found.push_back(&here);
     return;
   }
   for (const xml::Element& child : here.children) {
-    if (satisfies(path.steps[depth], child)) collect(path, depth + 1, child, only_first, found);
-    if (only_first && !found.empty()) return;
+    if (satisfies(path.steps[depth], child)) collect(path, depth + 1, child, most, found);
+    if (found.size() >= most) return;
   }
 }
 
 std::vector<const xml::Element*> Evaluator::all(const Path& path, const xml::Element& here) const {
   std::vector<const xml::Element*> found;
-  collect(path, 0, path.from_body ? context_.body : here, false, found);
+  collect(path, 0, path.from_body ? context_.body : here, std::numeric_limits<std::size_t>::max(),
+          found);
   return found;
 }
 
 const xml::Element* Evaluator::first(const Path& path, const xml::Element& here) const {
+  const bool picks = std::ranges::any_of(
+      path.steps, [](const Step& step) { return step.by != Step::By::nothing; });
   std::vector<const xml::Element*> found;
-  collect(path, 0, path.from_body ? context_.body : here, true, found);
+  collect(path, 0, path.from_body ? context_.body : here, picks ? 2 : 1, found);
+  if (found.size() > 1 && repeated_.empty()) repeated_ = path.text;
   return found.empty() ? nullptr : found.front();
+}
+
+Status Evaluator::no_repeats() const {
+  if (repeated_.empty()) return {};
+  return Refusal{"gbcs-value-repeated"_rule, "the request has it more than once", repeated_};
 }
 
 Result<const Expr*> Evaluator::mapped(const Expr& expr, const xml::Element& here) const {

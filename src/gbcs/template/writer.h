@@ -28,6 +28,9 @@ class Evaluator {
   // A refusal whose field names the first request element that `expr` reads, and whose detail the
   // place in the template.
   Refusal range(const Expr& expr, std::string why) const;
+  // Refuses gbcs-value-repeated when a path that picks an element by its index, child or text found
+  // more than one so far: the payload carries it once, and which one is meant nobody can say.
+  Status no_repeats() const;
   // One whose field is given: an element below those that expressions read.
   Refusal refuse(RuleId rule, int line, std::string field, std::string why) const;
 
@@ -35,7 +38,7 @@ class Evaluator {
   const xml::Element* first(const Path& path, const xml::Element& here) const;
   bool satisfies(const Step& step, const xml::Element& element) const;
   std::string name_of(const Step& step) const;
-  void collect(const Path& path, std::size_t depth, const xml::Element& here, bool only_first,
+  void collect(const Path& path, std::size_t depth, const xml::Element& here, std::size_t most,
                std::vector<const xml::Element*>& found) const;
   Refusal impossible(const Expr& expr) const;
   Result<Integer> fold(const Expr& expr, const xml::Element& here) const;
@@ -54,6 +57,7 @@ class Evaluator {
   const Template& use_case_;
   const TransformContext& context_;
   Slots slots_{};
+  mutable std::string repeated_;  // the first path that found more than it may
 };
 
 // The items of a list with loops and conditions resolved.
