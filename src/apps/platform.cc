@@ -287,6 +287,28 @@ struct Platform::State {
 
   // ---- the way out
 
+  // Each hands responses to one user at a time, so that a slow one holds up nobody else.
+  struct Lane {
+    std::unique_ptr<Pump> pump;
+    std::atomic<bool> busy = false;
+  };
+  bool deliver_step(Lane& lane) {
+    lane.busy = true;
+    const auto idle = [&lane](gateway::Gateway*) { lane.busy = false; };
+    const std::unique_ptr<gateway::Gateway, decltype(idle)> at_the_end(gateway.get(), idle);
+    return gateway->deliver_responses();
+  }
+  void start_lanes() {
+    for (Lane& lane : lanes) {
+      lane.pump = std::make_unique<Pump>(
+          "responses", [this, &lane] { return deliver_step(lane); }, std::chrono::milliseconds(50));
+    }
+  }
+  void wake_lane() {
+    const auto free = std::ranges::find_if(lanes, [](const Lane& lane) { return !lane.busy; });
+    if (free != lanes.end()) free->pump->wake();
+  }
+
   void send_to_device(Eui64 device, BytesView message, TraceId trace) {
     std::string url;
     {
@@ -341,7 +363,15 @@ struct Platform::State {
     request.headers = {{"Content-Type", "application/xml"}};
     request.body = document;
     request.trace = trace;
-    must_accept(user_clients[url], url, request);
+    std::unique_ptr<http::Client> client;
+    {
+      const std::lock_guard lock(user_clients_mutex);
+      const auto idle = user_clients.find(url);
+      if (idle != user_clients.end()) client = std::move(user_clients.extract(idle).mapped());
+    }
+    must_accept(client, url, request);
+    const std::lock_guard lock(user_clients_mutex);
+    user_clients.emplace(url, std::move(client));
   }
 
   // Each lane has connections of its own.
@@ -565,10 +595,12 @@ struct Platform::State {
          {&gateway_server, &smki_server, &repository_server}) {
       if (*server) (*server)->stop();
     }
+    for (Lane& lane : lanes) {
+      if (lane.pump) lane.pump->stop();
+    }
     for (std::unique_ptr<Pump>* pump :
-         {&access_pump, &alarm_pump, &backup_pump, &recovery_pump, &command_pump, &response_pump,
-          &expiry_pump, &request_pump, &decide_pump, &issue_pump, &publish_pump,
-          &checkpoint_pump}) {
+         {&access_pump, &alarm_pump, &backup_pump, &recovery_pump, &command_pump, &expiry_pump,
+          &request_pump, &decide_pump, &issue_pump, &publish_pump, &checkpoint_pump}) {
       if (*pump) (*pump)->stop();
     }
     for (const std::unique_ptr<Pump>& pump : alert_pumps) {
@@ -619,8 +651,9 @@ struct Platform::State {
   std::unique_ptr<recovery::RecoveryService> recovery_service;
   std::mutex url_mutex;
   std::string wan_url;
-  std::map<std::string, std::unique_ptr<http::Client>> wan_clients;   // command pump only
-  std::map<std::string, std::unique_ptr<http::Client>> user_clients;  // response pump only
+  std::map<std::string, std::unique_ptr<http::Client>> wan_clients;  // command pump only
+  std::mutex user_clients_mutex;
+  std::multimap<std::string, std::unique_ptr<http::Client>> user_clients;  // those not in use
   std::array<std::map<std::string, std::unique_ptr<http::Client>>, gateway::kAlertLanes>
       alert_clients;  // each of its lane's pump only
   std::atomic<bool> stopping = false, issuing_paused = false;
@@ -632,8 +665,9 @@ struct Platform::State {
   std::multimap<smki::BatchId, Waiter*> waiters;
   std::int64_t checkpoint_at = 0;  // publish pump only
   std::set<std::string> alarms;    // alarm pump only
+  std::vector<Lane> lanes{limit("delivery_lanes")};
   std::unique_ptr<Pump> access_pump, alarm_pump, backup_pump, decide_pump, issue_pump, publish_pump,
-      command_pump, response_pump, expiry_pump, request_pump, checkpoint_pump, recovery_pump;
+      command_pump, expiry_pump, request_pump, checkpoint_pump, recovery_pump;
   std::array<std::unique_ptr<Pump>, gateway::kAlertLanes> alert_pumps;
   std::unique_ptr<http::Server> smki_server, repository_server, gateway_server;
 };
@@ -784,9 +818,7 @@ Status Platform::start_gateway() {
   state.command_pump = std::make_unique<Pump>(
       "commands", [&state] { return state.gateway->send_commands(); },
       std::chrono::milliseconds(50));
-  state.response_pump = std::make_unique<Pump>(
-      "responses", [&state] { return state.gateway->deliver_responses(); },
-      std::chrono::milliseconds(50));
+  state.start_lanes();
   for (unsigned lane = 0; lane < gateway::kAlertLanes; ++lane)
     state.alert_pumps[lane] = std::make_unique<Pump>(
         "alerts", [&state, lane] { return state.gateway->deliver_alerts(lane); },
@@ -809,12 +841,12 @@ Status Platform::start_gateway() {
   state.gateway_service = std::make_unique<gateway::GatewayService>(
       gateway::GatewayService{state.world, *state.gateway, state.office, DccParty::party, [&state] {
                                 state.command_pump->wake();
-                                state.response_pump->wake();
+                                state.wake_lane();
                               }});
   gateway::add_gateway_routes(router, *state.gateway_service);
   TRY(state.start_recovery(router));
   gateway::add_wan_routes(router, *state.gateway, [&state] {
-    state.response_pump->wake();
+    state.wake_lane();
     for (const std::unique_ptr<Pump>& pump : state.alert_pumps) pump->wake();
   });
   state.gateway_server = state.serve("gateway", std::move(router), state.options.gateway_port);

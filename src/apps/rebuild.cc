@@ -93,6 +93,8 @@ constexpr NotDerived kNotDerived[] = {
     {tables::requests, kMessages},
     {tables::commands_out, kMessages},
     {tables::awaiting, kMessages},
+    {tables::awaiting_due, kMessages},
+    {tables::commands_held, kMessages},
     {tables::responses_out, kMessages},
     {tables::deferred, kMessages},
     {tables::deferred_due, kMessages},

@@ -3,8 +3,8 @@
 // the WAN, matches answers and delivers them. Durable: a request is journalled before its
 // acknowledgement leaves; a command before it goes to the WAN; an answer before it is delivered;
 // each accepted request ends exactly once (answered, timed out or refused by its device).
-// Restart-safe: what waits is in the store. Threads: serve() and on_device_message() from any; one
-// thread each calls the steps. Rules: gateway-*, access-*,
+// Restart-safe: what waits is in the store. Threads: serve(), on_device_message() and
+// deliver_responses() from any; one thread each calls the other steps. Rules: gateway-*, access-*,
 // duis-*, dsig-*, xml-*, gbcs-*. Sources: DESIGN request flow; spec/gbcs-duis.md 1.11, 3.
 #pragma once
 #include <chrono>
@@ -142,6 +142,7 @@ class Gateway {
   // Each does a bounded amount of work and returns whether there was any. Firmware goes behind the
   // commands.
   bool send_commands();
+  // Serves one user. Several threads, as many as limit delivery_lanes, may each serve another.
   bool deliver_responses();
   // Of one lane below kAlertLanes; one thread each.
   bool deliver_alerts(unsigned lane);

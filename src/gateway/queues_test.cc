@@ -42,6 +42,33 @@ TEST(Queues, UsersTakeTurnsHoweverMuchOneHas) {
   EXPECT_EQ(next_order(*store, tables::responses_out, 8), 1005u);
 }
 
+TEST(Queues, RoomIsCountedWhenItIsUnknownAndWhenItSeemsFull) {
+  Room room;
+  int counted = 0;
+  std::uint64_t there = 3;
+  const auto is_full = [&](std::int64_t second) {
+    return room.is_full(user(1), 5, UtcTime::from_unix_seconds(second), [&] {
+      ++counted;
+      return there;
+    });
+  };
+  EXPECT_FALSE(is_full(1));
+  room.add(user(1), 1);
+  EXPECT_FALSE(is_full(1));
+  EXPECT_EQ(counted, 1);
+  room.add(user(1), 1);
+  EXPECT_TRUE(is_full(1)) << "five, and counted in this second";
+  EXPECT_EQ(counted, 1);
+  EXPECT_FALSE(is_full(2)) << "two went on without a word";
+  EXPECT_EQ(counted, 2);
+  there = 5;
+  room.add(user(1), 2);
+  EXPECT_TRUE(is_full(3));
+  room.remove(user(1), 1);
+  EXPECT_FALSE(is_full(3));
+  EXPECT_FALSE(room.is_full(user(2), 5, UtcTime(), [] { return 0; }));
+}
+
 TEST(Queues, EveryServiceHasAClassAndTheSharesAreAWhole) {
   std::uint64_t whole = 0;
   for (const PriorityClass& one : priority_classes()) whole += one.share;

@@ -133,7 +133,12 @@ class RocksdbStore final : public Flat<Store> {
     std::ranges::stable_sort(changes, [](const Batch::Change* a, const Batch::Change* b) {
       return std::tie(a->table, a->key) < std::tie(b->table, b->key);
     });
-    for (const Batch::Change* const change : changes) {
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      const Batch::Change* const change = changes[i];
+      // Of several changes of one key only the last is seen by anybody.
+      if (i + 1 < changes.size() && changes[i + 1]->table == change->table &&
+          changes[i + 1]->key == change->key)
+        continue;
       const rocksdb::Slice place[] = {slice({&change->table, 1}), slice(change->key)};
       if (change->value) {
         const rocksdb::Slice value = slice(*change->value);

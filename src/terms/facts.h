@@ -58,6 +58,7 @@ enum class FactKind : std::uint16_t {
   quarantine_noticed = 49,
   quarantine_decided = 50,
   response_expired = 51,
+  local_command_expired = 56,
   cos_registration_recorded = 58,
   cos_command_signed = 59,
   product_listed = 62,

@@ -105,6 +105,10 @@ inline constexpr Table anomaly_counts{
 inline constexpr Table quarantine{63, "quarantine"};  // number(8) -> Quarantined record
 inline constexpr Table undelivered{
     64, "undelivered"};  // order(8) -> response whose user was away for the time that it is held
+inline constexpr Table awaiting_due{
+    75, "awaiting_due"};  // due(8) table(1) key of that table -> nothing
+inline constexpr Table commands_held{
+    76, "commands_held"};  // device(8) key of commands_out -> command whose device is out of reach
 inline constexpr Table products{
     77, "products"};  // manufacturer 00 model 00 firmware version -> Product record
 inline constexpr Table firmware{78, "firmware"};  // 't' device(8) -> Transfer record; 'i' SHA-256

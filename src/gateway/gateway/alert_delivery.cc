@@ -153,7 +153,7 @@ bool Gateway::deliver_alerts(unsigned lane) {
   std::set<Eui64> away;
   const auto blocked = [&](Eui64 user) {
     const auto pause = mine.pauses.find(user);
-    const bool paused = (pause != mine.pauses.end() && now < pause->second.until) ||
+    const bool paused = (pause != mine.pauses.end() && pause->second.is_on(now)) ||
                         !state.store.get(tables::user_endpoints, user.octets());
     if (paused) away.insert(user);
     return paused;
@@ -173,7 +173,7 @@ bool Gateway::deliver_alerts(unsigned lane) {
     if (taken == waiting.size()) {
       mine.pauses.erase(user);
     } else {
-      State::lengthen(mine.pauses[user], now);
+      mine.pauses[user].lengthen(now, limit("delivery_pause_seconds_max"));
       away.insert(user);
     }
   }

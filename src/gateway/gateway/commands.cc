@@ -7,6 +7,7 @@
 namespace wattseal::gateway {
 namespace {
 
+constexpr std::int64_t kHourSeconds = 3600;
 constexpr std::string_view kPreCommandPath = "/Request/Body/SignedPreCommand/GBCSPayload";
 
 bool over_wan(int command_variant) {
@@ -182,7 +183,7 @@ Result<gbcs::Message> Gateway::State::signed_command(const duis::ServiceRequest&
     if (certificate.role == RemotePartyRole::xml_sign)
       continue;  // it signs documents, not messages
     TRY_ASSIGN(const crypto::PublicPoint key, key_of(certificate));
-    verified = gbcs::verify_signature(message, key);
+    verified = signers.verify(message, key);
     if (verified.ok()) return message;
   }
   return Refusal{"gateway-pre-command-signature"_rule, verified.refusal().detail, path};
@@ -292,10 +293,14 @@ Result<Command> Gateway::State::add_command(storage::Batch& batch, const Order& 
     batch.put(tables::commands_out,
               command_key(priority, order.request.id.originator, next_command++),
               Outgoing{order.device.id, order.trace, octets, id, 0, now}.encode());
-    batch.put(tables::awaiting, waiting, awaited.encode());
+    put_awaited(batch, tables::awaiting, waiting, awaited);
+    command_room.add(order.request.id.originator);
   }
   if (to_user(order.request.command_variant)) {
-    batch.put(tables::local_commands, waiting, awaited.encode());
+    Awaited handed = awaited;
+    handed.deadline =
+        now.plus_seconds(static_cast<std::int64_t>(limit("local_command_hours")) * kHourSeconds);
+    put_awaited(batch, tables::local_commands, waiting, handed);
     batch.append(FactWriter(FactKind::command_handed_over, now, order.trace)
                      .text(FactField::request_id, id)
                      .octets(FactField::command_digest, record.message_digest)

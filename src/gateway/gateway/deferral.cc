@@ -31,6 +31,14 @@ Bytes follower_key(BytesView predecessor, BytesView key) {
   return out;
 }
 
+std::uint64_t rows_of(const storage::Reader& reader, storage::Table table, BytesView prefix,
+                      std::uint64_t most) {
+  std::uint64_t rows = 0;
+  reader.scan(table, prefix, storage::prefix_end(prefix),
+              [&](BytesView, BytesView) { return ++rows < most; });
+  return rows;
+}
+
 duis::ServiceRequest stored_request(const Deferred& deferred) {
   const Result<xml::Document> document = xml::parse(deferred.document);
   if (!document.ok()) throw Fault("a stored request does not parse");
@@ -115,22 +123,40 @@ Result<std::optional<Gateway::State::Wait>> Gateway::State::wait_of(
   return std::optional(Wait{Deferred::Why::dated, *due, std::nullopt});
 }
 
-// Counted when it is not known, and again when it seems too many: those that went on are not
-// subtracted.
+// Those that went on are not subtracted.
 Status Gateway::State::room_to_wait(Eui64 originator) {
   const std::uint64_t most = limit("deferred_user_max");
-  const std::lock_guard lock(waiting_mutex);
-  const auto [mine, is_new] = waiting_at_most.try_emplace(originator, 0);
-  if (is_new || mine->second >= most) {
-    const Bytes prefix = to_bytes(originator.octets());
-    mine->second = 0;
-    store.scan(tables::deferred, prefix, storage::prefix_end(prefix),
-               [&](BytesView, BytesView) { return ++mine->second < most; });
-  }
-  if (mine->second >= most)
-    return Refusal{"gateway-deferred-too-many"_rule, std::to_string(mine->second) + " wait",
+  const bool full = deferred_room.is_full(originator, most, world.now(), [&] {
+    return rows_of(store, tables::deferred, originator.octets(), most);
+  });
+  if (full)
+    return Refusal{"gateway-deferred-too-many"_rule, std::to_string(most) + " wait",
                    "/Request/Header/RequestID"};
-  ++mine->second;
+  deferred_room.add(originator);
+  return {};
+}
+
+// What the request would lead to has room: a command on its way out, a response on its way back.
+Status Gateway::State::room_in_queues(const duis::ServiceRequest& request) {
+  const Eui64 user_id = request.id.originator;
+  const std::uint64_t responses = limit("responses_waiting_user_max"),
+                      commands = limit("commands_waiting_user_max");
+  if (response_room.is_full(user_id, responses, world.now(), [&] {
+        return rows_of(store, tables::responses_out, user_id.octets(), responses);
+      }))
+    return Refusal{"gateway-responses-too-many"_rule, std::to_string(responses) + " wait",
+                   "/Request/Header/RequestID"};
+  if (command_room.is_full(user_id, commands, world.now(), [&] {
+        std::uint64_t rows = 0;
+        for (std::size_t i = 0; i < priority_classes().size(); ++i) {
+          Bytes prefix{static_cast<Octet>(i)};
+          append(prefix, user_id.octets());
+          rows += rows_of(store, tables::commands_out, prefix, commands);
+        }
+        return rows;
+      }))
+    return Refusal{"gateway-commands-too-many"_rule, std::to_string(commands) + " wait",
+                   "/Request/Header/RequestID"};
   return {};
 }
 

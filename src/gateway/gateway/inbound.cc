@@ -4,13 +4,6 @@
 #include "gateway/gateway/state.h"
 
 namespace wattseal::gateway {
-namespace {
-
-constexpr std::size_t kRowsPerStep = 256;
-constexpr std::string_view kRunUnanswered = "N4";
-
-}  // namespace
-
 // The signature of a critical answer or alert must be the device's. Answers with a MAC are for
 // their recipient to check: users' for users, the broker's here.
 Status Gateway::State::check_device(const gbcs::Message& message) {
@@ -83,6 +76,7 @@ void Gateway::State::add_response(storage::Batch& batch, Eui64 to,
   const std::string document = signed_document(response);
   const std::string id =
       response.request_id ? response.request_id->text() : response.response_id->text();
+  response_room.add(to);
   batch.put(
       tables::responses_out, response_key(to, next_response++),
       Outgoing{to, trace, to_bytes(as_bytes(document)), id, quarantine, world.now()}.encode());
@@ -124,8 +118,12 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
       RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());
   storage::Batch batch;
   batch.require_value(tables::awaiting, key, *stored, unexpected);
-  batch.erase(tables::awaiting, key);
-  batch.erase(tables::local_commands, key);  // it was handed over as well
+  erase_awaited(batch, tables::awaiting, key, awaited);
+  // It was handed over as well.
+  if (const std::optional<Bytes> handed = store.get(tables::local_commands, key)) {
+    batch.require_value(tables::local_commands, key, *handed, unexpected);
+    erase_awaited(batch, tables::local_commands, key, Awaited::decode(*handed));
+  }
   batch.append(FactWriter(FactKind::device_answered, world.now(), awaited.trace)
                    .text(FactField::request_id, id.text())
                    .octets(FactField::message_digest, crypto::sha256(octets))
@@ -146,54 +144,6 @@ Status Gateway::State::on_answer(const gbcs::Message& message, BytesView octets,
   log::info("device_answered", {{"trace", awaited.trace.text()}, {"request", id.text()}});
   release_followers(awaited.request_key);
   return {};
-}
-
-void Gateway::State::expire(BytesView key, const Bytes& value) {
-  const UtcTime now = world.now();
-  const Awaited awaited = Awaited::decode(value);
-  if (awaited.request_key.empty()) return expire_own(key, value);
-  const duis::RequestId id = request_id_of(awaited.request_key);
-  const RequestRecord record =
-      RequestRecord::decode(store.get(tables::requests, awaited.request_key).value());
-  duis::ServiceResponse response;
-  response.schema_version = record.schema_version;
-  response.request_id = id;
-  response.response_code = awaited.late_code;
-  response.at = now;
-  response.service_reference = record.service_reference;
-  response.service_variant = record.service_variant;
-  storage::Batch batch;
-  batch.require_value(
-      tables::awaiting, key, value,
-      Refusal{"gateway-unexpected-answer"_rule, "the answer came at the last moment"});
-  batch.erase(tables::awaiting, key);
-  batch.append(FactWriter(FactKind::request_timed_out, now, awaited.trace)
-                   .text(FactField::request_id, id.text())
-                   .bytes());
-  add_end(batch, awaited.request_key, record, awaited.late_code, awaited.trace);
-  if (awaited.schedule == 0)
-    add_response(batch, id.originator, response, awaited.trace);
-  else
-    add_dcc_alert(batch, id.originator, kRunUnanswered, command_failure(id, awaited.schedule),
-                  awaited.trace);
-  if (!store.commit(std::move(batch)).ok()) return;
-  ++tally.timed_out;
-  release_followers(awaited.request_key);
-}
-
-bool Gateway::expire_requests() {
-  State& state = *state_;
-  const UtcTime now = state.world.now();
-  if (now < state.next_expiry_look) return false;
-  state.next_expiry_look = now.plus_seconds(1);
-  state.forget_counts();
-  std::vector<std::pair<Bytes, Bytes>> late;
-  state.store.scan(tables::awaiting, {}, {}, [&](BytesView key, BytesView value) {
-    if (Awaited::decode(value).deadline < now) late.emplace_back(to_bytes(key), to_bytes(value));
-    return late.size() < kRowsPerStep;
-  });
-  for (const auto& [key, value] : late) state.expire(key, value);
-  return state.close_consolidations() || !late.empty();
 }
 
 }  // namespace wattseal::gateway

@@ -153,6 +153,7 @@ Result<duis::ServiceResponse> Gateway::State::handle(ServiceUrl url, const xml::
     return Refusal{"gateway-counter-reserved"_rule,
                    "counter " + std::to_string(read->id.counter.number()),
                    "/Request/Header/RequestID"};
+  if (read->command_variant != 4) TRY(room_in_queues(*read));
   switch (read->command_variant) {
     case 4: return handle_transform(*read, *device, trace);
     case 8: return handle_non_device(*read, trace);

@@ -41,7 +41,7 @@ Result<duis::ServiceResponse> Gateway::State::return_local_response(
       RequestRecord::decode(store.get(tables::requests, handed.request_key).value());
   storage::Batch batch;
   batch.require_value(tables::local_commands, key, *row, unknown);
-  batch.erase(tables::local_commands, key);
+  erase_awaited(batch, tables::local_commands, key, handed);
   batch.append(FactWriter(FactKind::device_answered, world.now(), trace)
                    .text(FactField::request_id, original.text())
                    .octets(FactField::message_digest, crypto::sha256(*octets))
@@ -50,7 +50,7 @@ Result<duis::ServiceResponse> Gateway::State::return_local_response(
   const std::optional<Bytes> waiting = store.get(tables::awaiting, key);
   if (waiting) {
     batch.require_value(tables::awaiting, key, *waiting, unknown);
-    batch.erase(tables::awaiting, key);
+    erase_awaited(batch, tables::awaiting, key, Awaited::decode(*waiting));
     add_end(batch, handed.request_key, record, "I0", handed.trace);
   }
   add_response(batch, original.originator,

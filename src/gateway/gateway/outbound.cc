@@ -1,7 +1,5 @@
-// What leaves: commands to the WAN, responses to users. Each row stays in the store until it is
-// handed over.
-#include <set>
-
+// What leaves for the WAN: commands, and those that are held because their device is out of reach.
+// Each row stays in the store until it is handed over.
 #include "base/fault.h"
 #include "base/log.h"
 #include "gateway/gateway/state.h"
@@ -10,7 +8,16 @@ namespace wattseal::gateway {
 namespace {
 
 constexpr std::size_t kRowsPerStep = 256;
-constexpr std::size_t kCommandPrefix = 9, kResponsePrefix = 8, kAlertPrefix = 9;
+constexpr std::size_t kCommandPrefix = 9, kResponsePrefix = 8, kClassOctets = 1,
+                      kHeldPrefix = 8 + kCommandPrefix, kAlertPrefix = 9;
+constexpr int kFaultsInTurn = 4;
+constexpr std::int64_t kForgottenAfter = 4;  // times its pause
+
+Bytes held_key(Eui64 device, BytesView command_key) {
+  Bytes key = to_bytes(device.octets());
+  append(key, command_key);
+  return key;
+}
 
 // Rows of stores that were written when the queues had only an order.
 void move_old_rows(storage::Store& store,
@@ -58,11 +65,17 @@ Gateway::Gateway(const World& world, storage::Store& store,
         return response_key(response.to, get_be(order));
       },
       tables::responses_out);
-  state_->next_command = next_order(store, tables::commands_out, kCommandPrefix);
+  state_->next_command = std::max(next_order(store, tables::commands_out, kCommandPrefix),
+                                  next_order(store, tables::commands_held, kHeldPrefix));
   state_->next_response = std::max(next_order(store, tables::responses_out, kResponsePrefix),
                                    next_order(store, tables::undelivered, kResponsePrefix));
+  // Nothing is known of devices that were out of reach: they are tried at once.
+  for (std::optional<Eui64> device = user_after(store, tables::commands_held, {}, std::nullopt);
+       device; device = user_after(store, tables::commands_held, {}, *device))
+    state_->out_of_reach[*device];
   state_->next_alert = next_order(store, tables::alerts_out, kAlertPrefix);
   state_->load_anomalies();
+  state_->add_due_rows();
 }
 
 Gateway::~Gateway() = default;
@@ -72,27 +85,6 @@ void Gateway::set_firmware_way(FirmwareSend send) { state_->firmware_send = std:
 Products& Gateway::products() { return state_->products; }
 void Gateway::set_device_response_timeout(std::chrono::seconds timeout) {
   state_->response_timeout_seconds = timeout.count();
-}
-
-void Gateway::replay_endpoint(storage::Changes& rows, const FactView& fact) {
-  const std::optional<Eui64> user = fact.eui(FactField::party);
-  if (!user) throw Fault("an endpoint's fact lacks a field");
-  rows.put(tables::user_endpoints, user->octets(), as_bytes(fact.text(FactField::url)));
-}
-
-Status Gateway::register_endpoint(Eui64 user, const std::string& url, TraceId trace) {
-  if (!url.starts_with("http://") && !url.starts_with("https://")) {
-    return Refusal{"gateway-endpoint"_rule, "the address starts with neither http:// nor https://",
-                   "url"};
-  }
-  storage::Batch batch;
-  batch.put(tables::user_endpoints, user.octets(), as_bytes(url));
-  batch.append(FactWriter(FactKind::endpoint_registered, state_->world.now(), trace)
-                   .eui(FactField::party, user)
-                   .text(FactField::url, url)
-                   .bytes());
-  TRY(state_->store.commit(std::move(batch)));
-  return {};
 }
 
 // Each class has its share of a step; what one does not need the most urgent others have.
@@ -118,150 +110,98 @@ std::vector<QueueRow> Gateway::State::next_commands() {
   return rows;
 }
 
-bool Gateway::send_commands() {
-  storage::Batch sent;
-  std::size_t count = 0, late = 0;
-  for (const QueueRow& row : state_->next_commands()) {
-    const Outgoing command = Outgoing::decode(row.value);
-    if (!is_awaited(
-            state_->store,
-            command.content)) {  // its request has ended; a late command must not surprise anyone
-      sent.erase(tables::commands_out, row.key);
-      ++late;
-      continue;
-    }
+void Gateway::State::Pause::lengthen(UtcTime now, std::uint64_t most) {
+  seconds = std::clamp<std::int64_t>(seconds * 2, 1, static_cast<std::int64_t>(most));
+  since = now;
+}
+
+// A clock that steps back does not make it longer.
+bool Gateway::State::Pause::is_on(UtcTime now) const {
+  return now >= since && now - since < seconds;
+}
+
+// `now` is one for the whole step: what is held for a device is never overtaken.
+Gateway::State::Sending Gateway::State::send_command(storage::Batch& batch, const QueueRow& row,
+                                                     UtcTime now, int& faults) {
+  const Outgoing command = Outgoing::decode(row.value);
+  batch.erase(tables::commands_out, row.key);
+  // Its request has ended: a late command must not surprise anyone.
+  if (!is_awaited(store, command.content)) return Sending::ended;
+  const auto reach = out_of_reach.find(command.to);
+  const bool held = reach != out_of_reach.end() && reach->second.is_on(now);
+  if (!held) {
     try {
-      state_->wan(command.to, command.content, command.trace);
+      wan(command.to, command.content, command.trace);
+      faults = 0;
+      if (reach != out_of_reach.end()) out_of_reach.erase(reach);
+      log::info("command_sent", {{"trace", command.trace.text()}, {"device", command.to.text()}});
+      batch.append(FactWriter(FactKind::command_sent, now, command.trace)
+                       .text(FactField::request_id, command.request_id)
+                       .eui(FactField::device, command.to)
+                       .bytes());
+      return Sending::sent;
     } catch (const Fault& fault) {
-      // It stays in the store with its counter and is tried again; its request ends by its deadline
-      // whatever happens.
+      ++faults;
+      out_of_reach[command.to].lengthen(now, limit("device_pause_seconds_max"));
       log::warning("wan_unreachable", {{"device", command.to.text()},
                                        {"fault", fault.what()},
                                        {"trace", command.trace.text()}});
-      continue;
     }
-    log::info("command_sent", {{"trace", command.trace.text()}, {"device", command.to.text()}});
-    sent.erase(tables::commands_out, row.key);
-    sent.append(FactWriter(FactKind::command_sent, state_->world.now(), command.trace)
-                    .text(FactField::request_id, command.request_id)
-                    .eui(FactField::device, command.to)
-                    .bytes());
-    ++count;
   }
-  if (count + late == 0) return state_->advance_firmware();
-  if (!state_->store.commit(std::move(sent)).ok()) UNREACHABLE();  // it has no precondition
-  state_->tally.sent += count;
-  state_->advance_firmware();
-  return true;
+  // With its counter, apart, so that it stands in nobody's way; and behind it what follows for the
+  // same device, so that counters rise. Its request ends by its deadline whatever happens.
+  batch.put(tables::commands_held, held_key(command.to, row.key), row.value);
+  return Sending::held;
 }
 
-// What a user has not taken in the time that it is held waits apart until the user asks for it.
-bool Gateway::State::expire_responses(Eui64 user_id, UtcTime now) {
-  const std::int64_t hold = static_cast<std::int64_t>(limit("response_hold_hours")) * 3600;
-  const Bytes prefix = to_bytes(user_id.octets());
-  storage::Batch batch;
-  store.scan(tables::responses_out, prefix, storage::prefix_end(prefix),
-             [&](BytesView key, BytesView value) {
-               const Outgoing response = Outgoing::decode(value);
-               if (now - response.since < hold) return false;
-               batch.erase(tables::responses_out, key);
-               batch.put(tables::undelivered, key, value);
-               batch.append(FactWriter(FactKind::response_expired, now, response.trace)
-                                .text(FactField::request_id, response.request_id)
-                                .eui(FactField::party, user_id)
-                                .bytes());
-               return batch.changes().size() < 2 * kRowsPerStep;
-             });
-  if (batch.empty()) return false;
-  if (!store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
-  return true;
+// Devices whose pause is over: all that is held for one comes back in its old order.
+bool Gateway::State::return_held(UtcTime now) {
+  if (now == last_reach_look) return false;
+  last_reach_look = now;
+  bool any = false;
+  for (const auto& [device, pause] : out_of_reach) {
+    if (pause.is_on(now)) continue;
+    const Bytes prefix = to_bytes(device.octets());
+    for (storage::Batch batch;; batch = {}) {
+      store.scan(tables::commands_held, prefix, storage::prefix_end(prefix),
+                 [&](BytesView key, BytesView value) {
+                   batch.erase(tables::commands_held, key);
+                   batch.put(tables::commands_out, key.subspan(prefix.size()), value);
+                   return batch.changes().size() < 2 * kRowsPerStep;
+                 });
+      if (batch.empty()) break;
+      if (!store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+      any = true;
+    }
+  }
+  std::erase_if(out_of_reach, [&](const auto& one) {
+    return !one.second.is_on(now) && now - one.second.since > kForgottenAfter * one.second.seconds;
+  });
+  return any;
 }
 
-void Gateway::State::lengthen(Pause& pause, UtcTime now) {
-  pause.seconds = std::clamp<std::int64_t>(
-      pause.seconds * 2, 1, static_cast<std::int64_t>(limit("delivery_pause_seconds_max")));
-  pause.until = now.plus_seconds(pause.seconds);
-}
-
-bool Gateway::deliver_responses() {
+bool Gateway::send_commands() {
   State& state = *state_;
   const UtcTime now = state.world.now();
-  storage::Batch delivered;
-  std::size_t count = 0;
-  std::set<Eui64> without;  // an endpoint that answers, in this step
-  const auto blocked = [&](Eui64 user) {
-    const auto pause = state.pauses.find(user);
-    const bool paused = (pause != state.pauses.end() && now < pause->second.until) ||
-                        !state.store.get(tables::user_endpoints, user.octets());
-    if (paused) without.insert(user);
-    return paused;
-  };
-  const std::vector<QueueRow> rows = fair_rows(state.store, tables::responses_out, {}, kRowsPerStep,
-                                               state.last_delivered, blocked);
-  for (const QueueRow& row : rows) {
-    const Outgoing response = Outgoing::decode(row.value);
-    if (without.contains(response.to)) continue;
-    const std::optional<Bytes> url = state.store.get(tables::user_endpoints, response.to.octets());
-    try {
-      state.user(std::string(as_text(url.value())), std::string(as_text(response.content)),
-                 response.trace);
-    } catch (const Fault& fault) {
-      State::lengthen(state.pauses[response.to], now);
-      without.insert(response.to);
-      log::warning("user_unreachable", {{"user", response.to.text()},
-                                        {"fault", fault.what()},
-                                        {"trace", response.trace.text()}});
-      continue;
-    }
-    state.pauses.erase(response.to);
-    log::info("response_delivered",
-              {{"trace", response.trace.text()}, {"user", response.to.text()}});
-    delivered.erase(tables::responses_out, row.key);
-    delivered.append(FactWriter(FactKind::response_delivered, now, response.trace)
-                         .text(FactField::request_id, response.request_id)
-                         .eui(FactField::party, response.to)
-                         .bytes());
-    if (response.quarantine != 0) {
-      // By itself: a decision at the same moment must not be overwritten.
-      state.note_taken(response.quarantine, response.trace);
-    }
-    ++count;
-  }
-  bool any = false;
-  for (const Eui64 user : without) any = state.expire_responses(user, now) || any;
-  if (count == 0) return any;
-  if (!state.store.commit(std::move(delivered)).ok()) UNREACHABLE();  // it has no precondition
-  state.tally.delivered += count;
-  return true;
-}
-
-std::vector<Gateway::Undelivered> Gateway::undelivered(Eui64 user, std::size_t most) const {
-  std::vector<Undelivered> found;
-  const Bytes prefix = to_bytes(user.octets());
-  state_->store.scan(tables::undelivered, prefix, storage::prefix_end(prefix),
-                     [&](BytesView, BytesView value) {
-                       const Outgoing response = Outgoing::decode(value);
-                       found.push_back({response.request_id, response.since});
-                       return found.size() < most;
-                     });
-  return found;
-}
-
-std::size_t Gateway::deliver_again(Eui64 user) {
+  const bool returned = state.return_held(now);
   storage::Batch batch;
-  std::size_t count = 0;
-  const Bytes prefix = to_bytes(user.octets());
-  state_->store.scan(tables::undelivered, prefix, storage::prefix_end(prefix),
-                     [&](BytesView key, BytesView value) {
-                       Outgoing response = Outgoing::decode(value);
-                       response.since = state_->world.now();
-                       batch.erase(tables::undelivered, key);
-                       batch.put(tables::responses_out, key, response.encode());
-                       return ++count < kRowsPerStep;
-                     });
-  if (count != 0 && !state_->store.commit(std::move(batch)).ok())
-    UNREACHABLE();  // it has no precondition
-  return count;
+  std::uint64_t sent = 0;
+  int faults = 0;
+  std::map<Eui64, std::uint64_t> left;
+  for (const QueueRow& row : state.next_commands()) {
+    // The SM WAN itself seems to be away, and each try may take long.
+    if (faults == kFaultsInTurn) break;
+    const State::Sending became = state.send_command(batch, row, now, faults);
+    if (became == State::Sending::sent) ++sent;
+    if (became != State::Sending::held)
+      ++left[Eui64::from_number(get_be(BytesView(row.key).subspan(kClassOctets, 8)))];
+  }
+  if (batch.empty()) return state.advance_firmware() || returned;
+  if (!state.store.commit(std::move(batch)).ok()) UNREACHABLE();  // it has no precondition
+  state.tally.sent += sent;
+  for (const auto& [user, rows] : left) state.command_room.remove(user, rows);
+  state.advance_firmware();
+  return faults < kFaultsInTurn;
 }
 
 Gateway::Counts Gateway::counts() const {

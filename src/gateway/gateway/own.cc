@@ -38,9 +38,9 @@ void Gateway::add_own_command(storage::Batch& batch, const gbcs::Message& comman
   batch.put(tables::commands_out,
             command_key(last_class, command.originator, state_->next_command++),
             Outgoing{command.target, trace, octets, std::string(what_for), 0, now}.encode());
-  batch.put(tables::awaiting,
-            awaiting_key(command.target, command.originator, command.counter, command.code),
-            Awaited{{}, now.plus_seconds(wait.count()), trace, {}, 0}.encode());
+  put_awaited(batch, tables::awaiting,
+              awaiting_key(command.target, command.originator, command.counter, command.code),
+              Awaited{{}, now.plus_seconds(wait.count()), trace, {}, 0});
 }
 
 // The owner may be refused because something else moved the device at the same moment.
@@ -52,7 +52,7 @@ Status Gateway::State::on_own_answer(const gbcs::Message& message, BytesView oct
     if (!store.get(tables::awaiting, key)) return disbelieve(octets, no_longer(), trace);
     storage::Batch batch;
     batch.require_value(tables::awaiting, key, stored, no_longer());
-    batch.erase(tables::awaiting, key);
+    erase_awaited(batch, tables::awaiting, key, awaited);
     if (own_commands) own_commands->answered(batch, message, awaited.trace);
     const Result<std::uint64_t> committed = store.commit(std::move(batch));
     if (committed.ok()) {
@@ -67,7 +67,7 @@ Status Gateway::State::on_own_answer(const gbcs::Message& message, BytesView oct
 void Gateway::State::expire_own(BytesView key, const Bytes& value) {
   storage::Batch batch;
   batch.require_value(tables::awaiting, key, value, no_longer());
-  batch.erase(tables::awaiting, key);
+  erase_awaited(batch, tables::awaiting, key, Awaited::decode(value));
   if (own_commands) own_commands->unanswered(batch, waiting_of(key), Awaited::decode(value).trace);
   if (store.commit(std::move(batch)).ok()) ++tally.timed_out;  // else the next look tries again
 }

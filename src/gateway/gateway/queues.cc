@@ -22,24 +22,6 @@ bool listed(std::string_view list, std::string_view item) {
   return false;
 }
 
-// The first user after another that has rows below the prefix.
-std::optional<Eui64> user_after(const storage::Reader& reader, storage::Table table,
-                                BytesView prefix, std::optional<Eui64> after) {
-  Bytes first = to_bytes(prefix);
-  if (after) {
-    append(first, after->octets());
-    first = storage::prefix_end(first);
-    if (first.empty()) return std::nullopt;
-  }
-  std::optional<Eui64> found;
-  reader.scan(table, first, prefix.empty() ? Bytes() : storage::prefix_end(prefix),
-              [&](BytesView key, BytesView) {
-                found = Eui64::from_number(get_be(key.subspan(prefix.size(), 8)));
-                return false;
-              });
-  return found;
-}
-
 }  // namespace
 
 std::span<const PriorityClass> priority_classes() {
@@ -74,6 +56,49 @@ Bytes response_key(Eui64 user, std::uint64_t order) {
   Bytes key = to_bytes(user.octets());
   put_be(key, order);
   return key;
+}
+
+std::optional<Eui64> user_after(const storage::Reader& reader, storage::Table table,
+                                BytesView prefix, std::optional<Eui64> after) {
+  Bytes first = to_bytes(prefix);
+  if (after) {
+    append(first, after->octets());
+    first = storage::prefix_end(first);
+    if (first.empty()) return std::nullopt;
+  }
+  std::optional<Eui64> found;
+  reader.scan(table, first, prefix.empty() ? Bytes() : storage::prefix_end(prefix),
+              [&](BytesView key, BytesView) {
+                found = Eui64::from_number(get_be(key.subspan(prefix.size(), 8)));
+                return false;
+              });
+  return found;
+}
+
+bool Room::is_full(Eui64 user, std::uint64_t most, UtcTime now,
+                   const std::function<std::uint64_t()>& count) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto mine = users_.find(user);
+    if (mine != users_.end() && (mine->second.waiting < most || mine->second.counted == now))
+      return mine->second.waiting >= most;
+  }
+  const std::uint64_t waiting = count();
+  const std::lock_guard lock(mutex_);
+  users_[user] = {waiting, now};
+  return waiting >= most;
+}
+
+void Room::add(Eui64 user, std::uint64_t rows) {
+  const std::lock_guard lock(mutex_);
+  const auto mine = users_.find(user);
+  if (mine != users_.end()) mine->second.waiting += rows;
+}
+
+void Room::remove(Eui64 user, std::uint64_t rows) {
+  const std::lock_guard lock(mutex_);
+  const auto mine = users_.find(user);
+  if (mine != users_.end()) mine->second.waiting -= std::min(mine->second.waiting, rows);
 }
 
 std::vector<QueueRow> fair_rows(const storage::Reader& reader, storage::Table table,

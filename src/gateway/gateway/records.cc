@@ -165,4 +165,26 @@ Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter,
   return key;
 }
 
+namespace {
+Bytes awaited_due_key(storage::Table table, BytesView key, const Awaited& awaited) {
+  Bytes due;
+  put_be(due, static_cast<std::uint64_t>(awaited.deadline.unix_seconds()));
+  due.push_back(table.id());
+  append(due, key);
+  return due;
+}
+}  // namespace
+
+void put_awaited(storage::Batch& batch, storage::Table table, BytesView key,
+                 const Awaited& awaited) {
+  batch.put(table, key, awaited.encode());
+  batch.put(tables::awaiting_due, awaited_due_key(table, key, awaited), {});
+}
+
+void erase_awaited(storage::Batch& batch, storage::Table table, BytesView key,
+                   const Awaited& awaited) {
+  batch.erase(table, key);
+  batch.erase(tables::awaiting_due, awaited_due_key(table, key, awaited));
+}
+
 }  // namespace wattseal::gateway

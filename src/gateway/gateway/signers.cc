@@ -1,5 +1,6 @@
 #include "gateway/gateway/signers.h"
 
+#include "gbcs/security.h"
 #include "terms/terms.h"
 
 namespace wattseal::gateway {
@@ -8,6 +9,16 @@ Status Signers::verify(const xml::Document& document, const crypto::PublicPoint&
   if (const std::shared_ptr<const crypto::FrequentKey> known = frequent(key))
     return xml::verify_signature(document, *known);
   TRY(xml::verify_signature(document, key));
+  count(key);
+  return {};
+}
+
+Status Signers::verify(const gbcs::Message& message, const crypto::PublicPoint& key) {
+  const std::shared_ptr<const crypto::FrequentKey> known = frequent(key);
+  if (known && message.signature_field == gbcs::SignatureField::present &&
+      known->verify(crypto::sha256(gbcs::signed_octets(message)), message.signature))
+    return {};
+  TRY(gbcs::verify_signature(message, key));
   count(key);
   return {};
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "crypto/frequent_key.h"
+#include "gbcs/message.h"
 #include "xml/dsig.h"
 
 namespace wattseal::gateway {
@@ -14,6 +15,8 @@ class Signers {
  public:
   // What xml::verify_signature says.
   Status verify(const xml::Document& document, const crypto::PublicPoint& key);
+  // What gbcs::verify_signature says.
+  Status verify(const gbcs::Message& message, const crypto::PublicPoint& key);
 
  private:
   struct Known {

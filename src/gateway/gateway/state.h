@@ -119,6 +119,11 @@ Bytes request_key(const duis::RequestId& id, ServiceUrl url);
 duis::RequestId request_id_of(BytesView request_key);
 Bytes awaiting_key(Eui64 device, Eui64 originator, OriginatorCounter counter,
                    gbcs::MessageCode code);
+// A row of `table`, awaiting or local_commands, and that it is due; or neither.
+void put_awaited(storage::Batch& batch, storage::Table table, BytesView key,
+                 const Awaited& awaited);
+void erase_awaited(storage::Batch& batch, storage::Table table, BytesView key,
+                   const Awaited& awaited);
 
 struct AlertOut;
 
@@ -161,19 +166,30 @@ struct Gateway::State {
   std::shared_ptr<const gbcs::TemplateSet> templates = gbcs::TemplateSet::built_in();
   std::atomic<std::uint64_t> next_command{1}, next_response{1}, next_alert{1};
   struct Pause {
-    std::int64_t seconds = 0;
-    UtcTime until;
+    std::int64_t seconds = 0;  // twice as long each time
+    UtcTime since;
+    void lengthen(UtcTime now, std::uint64_t most);
+    bool is_on(UtcTime now) const;
   };
-  // A user that cannot be reached is left alone for twice as long each time.
-  static void lengthen(Pause& pause, UtcTime now);
+  // Where a user takes responses. One lane at a time serves it.
+  struct Endpoint {
+    bool busy = false;
+    bool slow = true;  // until it has shown that it is not
+    Pause pause;
+    UtcTime next_hold_look;
+  };
+  std::mutex endpoints_mutex;
+  std::map<Eui64, Endpoint> endpoints;
+  Eui64 last_delivered;
+  std::size_t slow_busy = 0;            // lanes that serve slow ones
+  std::vector<Eui64> last_commanded;    // by class, send_commands only
+  std::map<Eui64, Pause> out_of_reach;  // devices whose commands are held, send_commands only
+  UtcTime last_reach_look;              // send_commands only
   struct AlertLane {
     std::map<Eui64, Pause> pauses;
     Eui64 last_served;
   };
   std::array<AlertLane, kAlertLanes> alert_lanes;  // each of its thread only
-  std::map<Eui64, Pause> pauses;      // users whose endpoint failed, deliver_responses only
-  Eui64 last_delivered;               // deliver_responses only
-  std::vector<Eui64> last_commanded;  // by class, send_commands only
   UtcTime next_expiry_look;
   std::atomic<std::int64_t> response_timeout_seconds{
       static_cast<std::int64_t>(limit("device_response_timeout_seconds"))};
@@ -221,6 +237,7 @@ struct Gateway::State {
                                       const std::optional<Bytes>& predecessor,
                                       const std::optional<Anomaly>& anomaly);
   Status room_to_wait(Eui64 originator);
+  Status room_in_queues(const duis::ServiceRequest& request);
   Result<duis::ServiceResponse> cancel_dated(const Order& order);
   // What an accepted request waits for next, beginning after `done`.
   struct Wait {
@@ -248,6 +265,21 @@ struct Gateway::State {
 
   // outbound.cc
   std::vector<QueueRow> next_commands();
+  bool return_held(UtcTime now);
+  // Whether the command may leave this table: it was handed over, or its request has ended.
+  enum class Sending { sent, ended, held };
+  Sending send_command(storage::Batch& batch, const QueueRow& row, UtcTime now, int& faults);
+
+  // delivery.cc
+  struct Claim {
+    Eui64 user;
+    std::string url;  // empty: only what was held too long is put aside
+    bool slow = false;
+  };
+  std::optional<Claim> claim_user();
+  std::optional<Claim> claim_of(Eui64 user, Endpoint& endpoint, UtcTime now);
+  void release_user(const Claim& claim);
+  bool serve_user(const Claim& claim);
   bool expire_responses(Eui64 user_id, UtcTime now);
 
   // schedules.cc
@@ -300,7 +332,14 @@ struct Gateway::State {
   // A message that is no alert.
   Status on_other(const gbcs::Message& message, BytesView octets, TraceId trace);
   Status on_answer(const gbcs::Message& message, BytesView octets, TraceId trace);
-  void expire(BytesView key, const Bytes& value);
+  // expiry.cc
+  struct Late {
+    storage::Table table;
+    Bytes key, row;
+  };
+  bool expire(const std::vector<Late>& late);
+  void add_expiry(storage::Batch& batch, const Late& late);
+  void add_due_rows();
   Status check_device(const gbcs::Message& message);
   // The device's answer as its user receives it.
   duis::ServiceResponse answer_of(const gbcs::Message& message, BytesView octets,
@@ -347,8 +386,7 @@ struct Gateway::State {
   UtcTime next_forgetting;    // expiry pump only
   std::mutex firmware_mutex;  // of asking and forgetting: an image that is asked for stays
   Eui64 last_firmware;        // send_commands only
-  std::mutex waiting_mutex;
-  std::map<Eui64, std::uint64_t> waiting_at_most;  // deferred requests of a user
+  Room deferred_room, command_room, response_room;
   std::mutex schedules_mutex;  // of creating: two at once must not pass the limit together
   std::atomic<bool> followers_swept{false};
   std::mutex secrets_mutex;
