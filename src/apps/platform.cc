@@ -6,6 +6,8 @@
 #include <set>
 
 #include "apps/metrics.h"
+#include "apps/pma_book.h"
+#include "apps/ways.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "gateway/service.h"
@@ -20,7 +22,6 @@
 #include "smki/lifecycle.h"
 #include "smki/log.h"
 #include "smki/openapi.h"
-#include "smki/pma.h"
 
 namespace wattseal::apps {
 namespace {
@@ -73,27 +74,6 @@ constexpr DccRole kDccRoles[] = {
     {DccParty::xml_signer, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.user-xml.ds"},
     {DccParty::xml_signer, RemotePartyRole::dsp_xml_sign, KeyUse::digital_signature, "dcc.xml.ds"},
     {DccParty::enrolment, RemotePartyRole::xml_sign, KeyUse::digital_signature, "dcc.cmp.ds"},
-};
-
-// The decisions of the PMA as recovery asks for them.
-class PmaBook final : public recovery::PmaDecisions {
- public:
-  explicit PmaBook(const storage::Reader& reader) : reader_(reader) {}
-  Result<recovery::PmaDecision> approved(recovery::DecisionId id, std::string_view kind,
-                                         std::string_view subject) const override {
-    TRY_ASSIGN(const smki::Resolution made, smki::approved_decision(reader_, id, kind, subject));
-    recovery::PmaDecision decision{id, {}, made.tally, made.decided_at.value_or(made.moved_at)};
-    for (const smki::Factor& factor : made.factors)
-      decision.factors += (decision.factors.empty() ? "" : ", ") + factor.name + " " +
-                          std::to_string(factor.weight) + " x " + std::to_string(factor.score);
-    for (const smki::SeatVote& vote : made.votes)
-      decision.votes +=
-          (decision.votes.empty() ? "" : ", ") + vote.seat + " " + std::string(text(vote.choice));
-    return decision;
-  }
-
- private:
-  const storage::Reader& reader_;
 };
 
 http::Response health(const char* state) {
@@ -159,7 +139,7 @@ struct Platform::State {
              [this](smki::BatchId batch) { return wait_for(batch, std::chrono::seconds(20)); }}),
         service{world, authority, repository, office, *store, uploads, [this] { wake(); }, express},
         cmp_service{service, office, nullptr, [this] { wake_all(); }},
-        wan_url(options.wan_url) {}
+        ways(options.wan_url) {}
 
   // ---- background work
 
@@ -309,40 +289,6 @@ struct Platform::State {
     if (free != lanes.end()) free->pump->wake();
   }
 
-  void send_to_device(Eui64 device, BytesView message, TraceId trace) {
-    std::string url;
-    {
-      const std::lock_guard lock(url_mutex);
-      url = wan_url;
-    }
-    http::Request request;
-    request.method = "POST";
-    request.path = "/wan/v1/devices/" + device.hex();
-    request.headers = {{"Content-Type", "application/octet-stream"}};
-    request.body = std::string(as_text(message));
-    request.trace = trace;
-    must_accept(wan_clients[url], url, request);
-  }
-
-  void send_firmware(Eui64 device, const gateway::FirmwareBlock& block, TraceId trace) {
-    std::string url;
-    {
-      const std::lock_guard lock(url_mutex);
-      url = wan_url;
-    }
-    http::Request request;
-    request.method = "POST";
-    request.path = "/wan/v1/firmware/" + device.hex();
-    request.headers = {{"Content-Type", "application/octet-stream"},
-                       {"X-Image", to_hex(block.image)},
-                       {"X-Version", std::string(block.version)},
-                       {"X-Offset", std::to_string(block.offset)},
-                       {"X-Total", std::to_string(block.total)}};
-    request.body = std::string(as_text(block.octets));
-    request.trace = trace;
-    must_accept(wan_clients[url], url, request);
-  }
-
   // The change of supplier party beside the gateway: its key is its own, the gateway holds no
   // handle to it. And the way of firmware.
   Status open_gateway_ways() {
@@ -352,63 +298,8 @@ struct Platform::State {
     gateway->set_change_of_supplier(
         [this](const gateway::CosQuestion& question) { return cos->change(question); });
     gateway->set_firmware_way([this](Eui64 device, const gateway::FirmwareBlock& block,
-                                     TraceId trace) { send_firmware(device, block, trace); });
+                                     TraceId trace) { ways.firmware(device, block, trace); });
     return {};
-  }
-
-  void send_to_user(const std::string& url, const std::string& document, TraceId trace) {
-    http::Request request;
-    request.method = "POST";
-    request.path = "/";
-    request.headers = {{"Content-Type", "application/xml"}};
-    request.body = document;
-    request.trace = trace;
-    std::unique_ptr<http::Client> client;
-    {
-      const std::lock_guard lock(user_clients_mutex);
-      const auto idle = user_clients.find(url);
-      if (idle != user_clients.end()) client = std::move(user_clients.extract(idle).mapped());
-    }
-    must_accept(client, url, request);
-    const std::lock_guard lock(user_clients_mutex);
-    user_clients.emplace(url, std::move(client));
-  }
-
-  // Each lane has connections of its own.
-  std::vector<char> send_many_to_user(unsigned lane, const std::string& url,
-                                      std::span<const gateway::Dispatch> dispatches) {
-    std::unique_ptr<http::Client>& client = alert_clients[lane][url];
-    if (!client) {
-      Result<std::unique_ptr<http::Client>> opened = http::Client::open(url);
-      if (!opened.ok()) throw Fault("no address: " + opened.refusal().detail);
-      client = std::move(*opened);
-    }
-    std::vector<http::Request> requests;
-    for (const gateway::Dispatch& one : dispatches) {
-      http::Request request;
-      request.method = "POST";
-      request.path = "/";
-      request.headers = {{"Content-Type", "application/xml"}};
-      request.body = one.document;
-      request.trace = one.trace;
-      requests.push_back(std::move(request));
-    }
-    std::vector<char> taken;
-    for (const http::Response& response : client->send_all(requests))
-      taken.push_back(response.status / 100 == 2 ? 1 : 0);
-    return taken;
-  }
-
-  static void must_accept(std::unique_ptr<http::Client>& client, const std::string& url,
-                          const http::Request& request) {
-    if (!client) {
-      Result<std::unique_ptr<http::Client>> opened = http::Client::open(url);
-      if (!opened.ok()) throw Fault("no address: " + opened.refusal().detail);
-      client = std::move(*opened);
-    }
-    const http::Response response = client->send(request);
-    if (response.status / 100 != 2)
-      throw Fault(url + " answered " + std::to_string(response.status));
   }
 
   // ---- servers
@@ -649,13 +540,7 @@ struct Platform::State {
   PmaBook pma_book{*store};
   std::unique_ptr<recovery::Recovery> recovery;
   std::unique_ptr<recovery::RecoveryService> recovery_service;
-  std::mutex url_mutex;
-  std::string wan_url;
-  std::map<std::string, std::unique_ptr<http::Client>> wan_clients;  // command pump only
-  std::mutex user_clients_mutex;
-  std::multimap<std::string, std::unique_ptr<http::Client>> user_clients;  // those not in use
-  std::array<std::map<std::string, std::unique_ptr<http::Client>>, gateway::kAlertLanes>
-      alert_clients;  // each of its lane's pump only
+  Ways ways;
   std::atomic<bool> stopping = false, issuing_paused = false;
   struct Waiter {
     bool done = false;
@@ -805,14 +690,14 @@ Status Platform::start_gateway() {
       state.world, *state.store, state.authority, state.repository, state.registration,
       state.inventory, std::move(identity),
       [&state](Eui64 device, BytesView message, TraceId trace) {
-        state.send_to_device(device, message, trace);
+        state.ways.to_device(device, message, trace);
       },
       [&state](const std::string& url, const std::string& document, TraceId trace) {
-        state.send_to_user(url, document, trace);
+        state.ways.to_user(url, document, trace);
       },
       [&state](unsigned lane, const std::string& url,
                std::span<const gateway::Dispatch> documents) {
-        return state.send_many_to_user(lane, url, documents);
+        return state.ways.many_to_user(lane, url, documents);
       });
   TRY(state.open_gateway_ways());
   state.command_pump = std::make_unique<Pump>(
@@ -853,10 +738,7 @@ Status Platform::start_gateway() {
   return {};
 }
 
-void Platform::set_wan_url(const std::string& url) {
-  const std::lock_guard lock(state_->url_mutex);
-  state_->wan_url = url;
-}
+void Platform::set_wan_url(const std::string& url) { state_->ways.set_wan_url(url); }
 void Platform::stop() { state_->stop(); }
 
 namespace {
