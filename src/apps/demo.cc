@@ -527,11 +527,12 @@ class Demo {
 
   // Microseconds from the request to the verified answer.
   std::optional<std::int64_t> one_top_up() {
+    // The first premises is in credit mode by now.
+    const Eui64 meter = street_->premises().back().esme;
     const OriginatorCounter counter = supplier_->next_top_up_counter();
-    const std::string code = supplier_->top_up_code(home().esme, counter, 1);
+    const std::string code = supplier_->top_up_code(meter, counter, 1);
     const Result<Exchange> exchange = supplier_->send(
-        supplier_->request(home().esme, "2.2", 1, node("", {leaf("UTRN", code)}), counter),
-        kPatience);
+        supplier_->request(meter, "2.2", 1, node("", {leaf("UTRN", code)}), counter), kPatience);
     if (!exchange.ok() || !exchange->parsed || !exchange->parsed->success) return std::nullopt;
     return exchange->microseconds;
   }
