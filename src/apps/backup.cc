@@ -104,12 +104,28 @@ std::string read_file(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
+std::string read_if_there(const fs::path& file) {
+  return fs::exists(file) ? read_file(file) : std::string();
+}
+
 void write_file(const fs::path& file, std::string_view content) {
   fs::create_directories(file.parent_path());
   std::ofstream out(file, std::ios::binary);
   out.write(content.data(), static_cast<std::streamsize>(content.size()));
   out.flush();
   if (!out) throw Fault("cannot write " + file.filename().string());
+}
+
+void replace_file(const fs::path& file, std::string_view content) {
+  fs::path part = file;
+  part += ".part";
+  fs::remove(part);
+  // Nobody else may open it while it is written.
+  const int made = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made < 0) throw Fault("cannot write " + part.string());
+  ::close(made);
+  write_file(part, content);
+  fs::rename(part, file);
 }
 
 Result<fs::path> begin_folder(const fs::path& to) {

@@ -8,7 +8,10 @@ namespace wattseal::apps {
 inline constexpr std::string_view kManifestName = "manifest.json", kSignatureName = "handover.json";
 
 std::string read_file(const std::filesystem::path& file);
+std::string read_if_there(const std::filesystem::path& file);  // else empty
 void write_file(const std::filesystem::path& file, std::string_view content);
+// Whole or not at all, and for its owner alone. Throws Fault.
+void replace_file(const std::filesystem::path& file, std::string_view content);
 
 // Refuses backup-target when something is there.
 Result<std::filesystem::path> begin_folder(const std::filesystem::path& to);

@@ -91,11 +91,11 @@ class Demo {
 
  private:
   std::string ceremony() {
-    platform_ = value_of(Platform::create(world_, options_.platform), "the platform");
-    const smki::CeremonyReport report = value_of(platform_->run_ceremony(), "the ceremony");
+    platform_ = must(Platform::create(world_, options_.platform), "the platform");
+    const smki::CeremonyReport report = must(platform_->run_ceremony(), "the ceremony");
     for (const smki::CeremonyReport::Authority& authority : report.authorities)
       console_.line(fmt::format("{:<14} {}", authority.profile, authority.name));
-    must_succeed(platform_->start_smki(), "the SMKI service");
+    must(platform_->start_smki(), "the SMKI service");
     return fmt::format("{} authorities, keys behind {}", report.authorities.size(),
                        platform_->key_store_kind());
   }
@@ -103,22 +103,21 @@ class Demo {
   ServiceUser& add_user(const std::string& name, std::uint64_t id, const std::string& kind,
                         RemotePartyRole role, std::vector<UserRole> user_roles, bool prepayment) {
     const Eui64 eui = Eui64::from_number(id);
-    must_succeed(platform_->registration_authority().register_party(
-                     {eui, name, kind, std::move(user_roles), {{eui, eui}}}, world_.new_trace()),
-                 name);
+    must(platform_->registration_authority().register_party(
+             {eui, name, kind, std::move(user_roles), {{eui, eui}}}, world_.new_trace()),
+         name);
     users_.push_back(std::make_unique<ServiceUser>(
         world_, UserProfile{eui, name, role, prepayment},
         Addresses{platform_->smki_url(), platform_->repository_url(), platform_->gateway_url()}));
     ServiceUser& user = *users_.back();
-    must_succeed(user.obtain_certificates(), name);
-    must_succeed(
-        platform_->gateway().register_endpoint(eui, user.open_endpoint(), world_.new_trace()),
-        name);
+    must(user.obtain_certificates(), name);
+    must(platform_->gateway().register_endpoint(eui, user.open_endpoint(), world_.new_trace()),
+         name);
     return user;
   }
 
   std::string parties() {
-    must_succeed(platform_->start_gateway(), "the gateway");
+    must(platform_->start_gateway(), "the gateway");
     using enum UserRole;
     supplier_ = &add_user("Alder Energy", kSupplierA, "supplier", RemotePartyRole::supplier,
                           {import_supplier, gas_supplier, export_supplier}, true);
@@ -130,14 +129,13 @@ class Demo {
     add_user("Dale Metering", kAgent, "agent", RemotePartyRole::other, {registered_supplier_agent},
              false);
     const Eui64 last_device = Eui64::from_number(kFirstDevice.number() + 4 * options_.premises - 1);
-    must_succeed(
-        platform_->registration_authority().register_party({Eui64::from_number(kManufacturer),
-                                                            "Elm Meters",
-                                                            "manufacturer",
-                                                            {},
-                                                            {{kFirstDevice, last_device}}},
-                                                           world_.new_trace()),
-        "the manufacturer");
+    must(platform_->registration_authority().register_party({Eui64::from_number(kManufacturer),
+                                                             "Elm Meters",
+                                                             "manufacturer",
+                                                             {},
+                                                             {{kFirstDevice, last_device}}},
+                                                            world_.new_trace()),
+         "the manufacturer");
     return fmt::format("{} users and the DCC, {} certificates", users_.size(),
                        platform_->repository().count());
   }
@@ -156,7 +154,7 @@ class Demo {
     http::ClientOptions patience;
     patience.timeout = std::chrono::seconds(120);
     const std::unique_ptr<http::Client> smki =
-        value_of(http::Client::open(platform_->smki_url(), patience), "the SMKI service");
+        must(http::Client::open(platform_->smki_url(), patience), "the SMKI service");
     const std::int64_t start = world_.clock.monotonic_microseconds();
     http::Request submission;
     submission.method = "POST";
@@ -194,7 +192,7 @@ class Demo {
 
   std::string look_ups() {
     const std::unique_ptr<http::Client> repository =
-        value_of(http::Client::open(platform_->repository_url()), "the repository");
+        must(http::Client::open(platform_->repository_url()), "the repository");
     const std::size_t count = std::min(street_->premises().size(), kLookUpsMax);
     const std::int64_t start = world_.clock.monotonic_microseconds();
     for (std::size_t i = 0; i < count; ++i) {
@@ -233,7 +231,7 @@ class Demo {
     using emulators::Cell;
     using enum RemotePartyRole;
     const auto dcc = [&](Eui64 id, KeyUse use, RemotePartyRole role) {
-      return value_of(platform_->dcc_certificate(id, use, role), "a DCC certificate").der;
+      return must(platform_->dcc_certificate(id, use, role), "a DCC certificate").der;
     };
     std::map<Cell, Bytes> out;
     out[Cell{recovery, KeyUse::digital_signature, false}] =
@@ -266,7 +264,7 @@ class Demo {
       if (authority.profile.ends_with("-oca")) anchors.push_back(authority.der);
     }
     must(anchors.size() == 2, "a root and an issuing OCA");
-    must_succeed(street_->install(anchors, cells(false), cells(true)), "installing trust anchors");
+    must(street_->install(anchors, cells(false), cells(true)), "installing trust anchors");
     street_->connect(platform_->gateway_url());
     platform_->set_wan_url(street_->wan_url());
     std::uint64_t changes = 0;
@@ -310,9 +308,9 @@ class Demo {
       device(one.gsme, DeviceType::gsme, one.mprn.text());
       device(one.gpf, DeviceType::gpf, "");
     }
-    must_succeed(platform_->registration().record(points, world_.new_trace()), "registration");
-    must_succeed(platform_->cos().record(points, world_.new_trace()), "the CoS party's view");
-    must_succeed(platform_->inventory().apply(events, world_.new_trace()), "the inventory");
+    must(platform_->registration().record(points, world_.new_trace()), "registration");
+    must(platform_->cos().record(points, world_.new_trace()), "the CoS party's view");
+    must(platform_->inventory().apply(events, world_.new_trace()), "the inventory");
     return events.size();
   }
 
@@ -321,7 +319,7 @@ class Demo {
   std::string first_read() {
     const duis::ServiceRequest request =
         supplier_->request(home().esme, "4.1.1", 1, {}, supplier_->next_counter());
-    const Exchange exchange = value_of(supplier_->send(request, kPatience), "the read");
+    const Exchange exchange = must(supplier_->send(request, kPatience), "the read");
     must(exchange.acknowledgement == "I99" && exchange.parsed.has_value(),
          "an answer from the meter; the acknowledgement is " + exchange.acknowledgement + " " +
              exchange.rule);
@@ -341,9 +339,9 @@ class Demo {
     const std::int64_t start = world_.clock.monotonic_microseconds();
     for (std::size_t i = 0; i < count; ++i) {
       const std::string code =
-          value_of(supplier_->post(supplier_->request(street_->premises()[i].esme, "4.1.1", 1, {},
-                                                      supplier_->next_counter())),
-                   "a read");
+          must(supplier_->post(supplier_->request(street_->premises()[i].esme, "4.1.1", 1, {},
+                                                  supplier_->next_counter())),
+               "a read");
       must(code == "I99", "an accepted read; it is " + code);
       console_.progress(supplier_->answered() - before, count);
     }
@@ -360,7 +358,7 @@ class Demo {
   }
 
   std::string gas_read() {
-    const Exchange exchange = value_of(
+    const Exchange exchange = must(
         supplier_->send(supplier_->request(home().gpf, "4.1.1", 1, {}, supplier_->next_counter()),
                         kPatience),
         "the gas read");
@@ -373,11 +371,11 @@ class Demo {
   std::string top_up() {
     const OriginatorCounter counter = supplier_->next_top_up_counter();
     const std::string code = supplier_->top_up_code(home().esme, counter, 1250);
-    const Exchange exchange = value_of(
-        supplier_->send(
-            supplier_->request(home().esme, "2.2", 1, node("", {leaf("UTRN", code)}), counter),
-            kPatience),
-        "the top-up");
+    const Exchange exchange =
+        must(supplier_->send(
+                 supplier_->request(home().esme, "2.2", 1, node("", {leaf("UTRN", code)}), counter),
+                 kPatience),
+             "the top-up");
     must(exchange.parsed && exchange.parsed->success, "an accepted top-up " + exchange.rule);
     const std::int64_t balance = street_->display(home().esme).balance_millipence;
     must(balance == 1'250'000, "12.50 pounds on the meter");
@@ -392,9 +390,9 @@ class Demo {
 
   std::string tampered_pre_command() {
     const duis::ServiceRequest request = credit_mode();
-    Bytes pre_command = value_of(supplier_->transform(request), "Transform");
+    Bytes pre_command = must(supplier_->transform(request), "Transform");
     const gateway::Correlation correlation =
-        value_of(supplier_->correlate(request, pre_command), "Correlate");
+        must(supplier_->correlate(request, pre_command), "Correlate");
     pre_command[pre_command.size() - 20] ^= 1;
     const Result<gateway::Correlation> tampered = supplier_->correlate(request, pre_command);
     must(!tampered.ok(), "Correlate to refuse a changed pre-command");
@@ -405,15 +403,15 @@ class Demo {
   // The supplier's new signing certificate is in the repository, but the meter still holds the old
   // one.
   std::string wrong_signer() {
-    must_succeed(supplier_->renew_signing_certificate(), "a new signing certificate");
+    must(supplier_->renew_signing_certificate(), "a new signing certificate");
     const std::size_t alerts = supplier_->alerts().size();
     const duis::ServiceRequest request = credit_mode();
-    const Bytes pre_command = value_of(supplier_->transform(request), "Transform");
+    const Bytes pre_command = must(supplier_->transform(request), "Transform");
     // The meter will not answer, so the request ends at its deadline.
     platform_->gateway().set_device_response_timeout(std::chrono::seconds(1));
     const Exchange exchange =
-        value_of(supplier_->sign_and_send(request, pre_command, std::chrono::milliseconds(1)),
-                 "the command");
+        must(supplier_->sign_and_send(request, pre_command, std::chrono::milliseconds(1)),
+             "the command");
     platform_->gateway().set_device_response_timeout(
         std::chrono::seconds(limit("device_response_timeout_seconds")));
     must(exchange.acknowledgement == "I99",
@@ -469,10 +467,10 @@ class Demo {
   }
 
   Exchange critical(const duis::ServiceRequest& request) {
-    const Bytes pre_command = value_of(supplier_->transform(request), "Transform");
-    value_of(supplier_->correlate(request, pre_command), "Correlate");
-    return value_of(supplier_->sign_and_send(request, pre_command, kPatience),
-                    "the signed pre-command");
+    const Bytes pre_command = must(supplier_->transform(request), "Transform");
+    must(supplier_->correlate(request, pre_command), "Correlate");
+    return must(supplier_->sign_and_send(request, pre_command, kPatience),
+                "the signed pre-command");
   }
 
   std::string critical_command() {
@@ -495,7 +493,7 @@ class Demo {
   std::string revoke() {
     const double seconds = onboarding_->revoke("key-compromise");
     const smki::PublishedCertificate revoked =
-        value_of(platform_->repository().by_serial(onboarding_->certificate()), "the certificate");
+        must(platform_->repository().by_serial(onboarding_->certificate()), "the certificate");
     must(revoked.status == smki::CertificateStatus::revoked, "the certificate's status R");
     return fmt::format("in the list that anybody may fetch {:.0f} ms after the approval",
                        seconds * 1000);
@@ -505,7 +503,7 @@ class Demo {
     const auto refused = [this](ServiceUser& user, const duis::ServiceRequest& request,
                                 const std::string& rule) {
       const Exchange exchange =
-          value_of(user.send(request, std::chrono::milliseconds(1)), "a request to be refused");
+          must(user.send(request, std::chrono::milliseconds(1)), "a request to be refused");
       must(exchange.rule == rule,
            "a refusal by " + rule + "; it is " + exchange.acknowledgement + " " + exchange.rule);
       console_.line(fmt::format("{:<4} {:<24} {}", exchange.acknowledgement, rule,
@@ -513,7 +511,7 @@ class Demo {
     };
     const duis::ServiceRequest read =
         supplier_->request(home().esme, "4.1.1", 1, {}, supplier_->next_counter());
-    value_of(supplier_->send(read, kPatience), "a read");
+    must(supplier_->send(read, kPatience), "a read");
     refused(*supplier_, read, "gateway-replay");
     refused(*other_supplier_,
             other_supplier_->request(home().esme, "4.1.1", 1, {}, other_supplier_->next_counter()),
@@ -564,7 +562,7 @@ class Demo {
   std::string prove() {
     for (int i = 0; i < 1000 && platform_->gateway().counts().timed_out == 0; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    const AuditReport report = value_of(apps::audit(*platform_->store().snapshot()), "the audit");
+    const AuditReport report = must(apps::audit(*platform_->store().snapshot()), "the audit");
     journal_entries_ = report.head.next - 1;
     must(report.requests_waiting() == 0, "every accepted request ended once");
     must(report.certificates_published == platform_->repository().count(),

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "apps/backup_files.h"
 #include "base/fault.h"
 #include "base/log.h"
 
@@ -22,21 +23,6 @@ constexpr const char *kPortFile = "estate.url", *kRequestsFile = "requests.bin",
 constexpr std::size_t kLengthOctets = 4, kBodyOctetsMax = 1 << 20;
 constexpr int kStartTries = 3000;
 constexpr std::chrono::milliseconds kStartPause{100};
-
-std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-// Whole, or not at all.
-void write_file(const std::filesystem::path& file, std::string_view content) {
-  std::filesystem::path part = file;
-  part += ".part";
-  std::ofstream out(part, std::ios::binary);
-  out.write(content.data(), static_cast<std::streamsize>(content.size()));
-  out.close();
-  if (!out) throw Fault("cannot write " + part.string());
-  std::filesystem::rename(part, file);
-}
 
 // Which devices are away, and until when: each for so long after it was first sent something.
 class Away {
@@ -95,7 +81,7 @@ class EstateServer {
       content += as_text(length);
       content += as_text(one);
     }
-    write_file(options.folder / kRequestsFile, content);
+    replace_file(options.folder / kRequestsFile, content);
     street_.set_away(
         [away = std::make_shared<Away>(world, options.away_per_myriad, options.away_seconds)](
             Eui64 device) { return (*away)(device); });
@@ -117,7 +103,7 @@ class EstateServer {
     http::ServerOptions server;
     server.body_octets_max = kBodyOctetsMax;
     server_ = std::make_unique<http::Server>(world, server, router);
-    write_file(options.folder / kPortFile, "http://127.0.0.1:" + std::to_string(server_->port()));
+    replace_file(options.folder / kPortFile, "http://127.0.0.1:" + std::to_string(server_->port()));
   }
   ~EstateServer() {
     server_->stop();
@@ -190,7 +176,7 @@ void serve_estate(const World& world, const EstateOptions& options,
 }
 
 std::unique_ptr<Estate> Estate::find(const std::filesystem::path& folder) {
-  const std::string url = read_file(folder / kPortFile);
+  const std::string url = read_if_there(folder / kPortFile);
   if (url.empty()) return nullptr;
   http::ClientOptions options;
   options.timeout = std::chrono::seconds(60);
@@ -245,7 +231,7 @@ std::unique_ptr<Estate> Estate::start(const std::filesystem::path& program,
 }
 
 std::vector<Bytes> Estate::requests() const {
-  const std::string content = read_file(folder_ / kRequestsFile);
+  const std::string content = read_if_there(folder_ / kRequestsFile);
   std::vector<Bytes> requests;
   for (BytesView rest = as_bytes(content); rest.size() > kLengthOctets;) {
     const std::size_t length = get_be(rest.first(kLengthOctets));

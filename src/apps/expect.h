@@ -11,11 +11,11 @@ inline void must(bool condition, const std::string& what) {
   if (!condition) throw Fault("expected: " + what);
 }
 template <typename T>
-T value_of(Result<T> result, const std::string& what) {
+T must(Result<T> result, const std::string& what) {
   if (!result.ok()) throw Fault(what + ": " + explain(result.refusal()));
   return std::move(result).value();
 }
-inline void must_succeed(const Status& status, const std::string& what) {
+inline void must(const Status& status, const std::string& what) {
   if (!status.ok()) throw Fault(what + ": " + explain(status.refusal()));
 }
 

@@ -2,22 +2,13 @@
 
 #include <thread>
 
-#include "base/fault.h"
+#include "apps/expect.h"
 #include "x509/x509.h"
 
 namespace wattseal::apps {
 namespace {
 
 using nlohmann::json;
-
-template <typename T>
-T must(Result<T> result, const std::string& what) {
-  if (!result.ok()) throw Fault(what + ": " + explain(result.refusal()));
-  return std::move(result).value();
-}
-void expect(bool condition, const std::string& what) {
-  if (!condition) throw Fault("onboarding expected: " + what);
-}
 
 }  // namespace
 
@@ -43,7 +34,7 @@ smki::PersonId Onboarding::done(const std::string& kind, json payload, smki::Per
   }
   const json proposed = must(as(by).propose(kind, payload), kind);
   const json approved = must(as(approver).approve(proposed["act"]), kind);
-  expect(approved["state"] == "done", kind + " done; it is " + approved.dump());
+  must(approved["state"] == "done", kind + " done; it is " + approved.dump());
   smki::PersonId appointed = 0;
   if (kind.starts_with("appoint-")) {
     for (const smki::Person& person : platform_.office().people()) {
@@ -89,18 +80,18 @@ std::vector<std::string> Onboarding::admit(const Organisation& organisation) {
       must(http::Client::open(platform_.smki_url()), "the SMKI service");
   const http::Response held = smki->send(submission);
   const json waits = json::parse(held.body, nullptr, false);
-  expect(held.status == 202 && waits.value("state", "") == "held",
-         "the request held for approval; it is " + held.body);
+  must(held.status == 202 && waits.value("state", "") == "held",
+       "the request held for approval; it is " + held.body);
   const smki::ActId act = waits["act"];
   const Result<json> own = as(officer_).approve(act);
-  expect(!own.ok() && own.refusal().rule == "office-self"_rule, "nobody approves his own request");
+  must(!own.ok() && own.refusal().rule == "office-self"_rule, "nobody approves his own request");
   must(as(cara).approve(act), "the first approval");
   const json approved = must(as(dan).approve(act), "the second approval");
-  expect(approved["state"] == "done", "two approvals to be enough");
-  expect(platform_.wait_for(waits["batch"], std::chrono::seconds(20)), "the certificate issued");
+  must(approved["state"] == "done", "two approvals to be enough");
+  must(platform_.wait_for(waits["batch"], std::chrono::seconds(20)), "the certificate issued");
   const std::vector<smki::RowResult> rows =
       platform_.registration_authority().results(waits["batch"], 0, 1);
-  expect(rows.size() == 1 && rows[0].serial.has_value(), "a serial number");
+  must(rows.size() == 1 && rows[0].serial.has_value(), "a serial number");
   serial_ = *rows[0].serial;
   told.push_back("certificate " + serial_.hex() +
                  ": asked for by Finn Webb, who may not approve it (" +
@@ -119,17 +110,17 @@ double Onboarding::revoke(const std::string& grounds) {
   }
   const auto listed = [&] {
     const http::Response answer = repository->get("/api/v1/crl/" + to_hex_upper(issuer));
-    expect(answer.status == 200, "a revocation list");
+    must(answer.status == 200, "a revocation list");
     return must(x509::parse_crl(as_bytes(answer.body)), "the revocation list").revokes(serial_);
   };
-  expect(!listed(), "the certificate not yet revoked");
+  must(!listed(), "the certificate not yet revoked");
   const json proposed = must(
       as(officer_).propose("revoke-certificate", {{"serial", serial_.hex()}, {"grounds", grounds}}),
       "the revocation");
   const std::int64_t start = world_.clock.monotonic_microseconds();
   must(as(personnel_[0]).approve(proposed["act"]), "the approval");
   for (int tries = 0; !listed(); ++tries) {
-    expect(tries < 2000, "the revocation in the list");
+    must(tries < 2000, "the revocation in the list");
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   return static_cast<double>(world_.clock.monotonic_microseconds() - start) / 1e6;

@@ -1,13 +1,14 @@
 #include "apps/rehearsal.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "apps/backup_files.h"
 #include "apps/estate.h"
+#include "apps/expect.h"
 #include "apps/platform.h"
 #include "apps/rehearsed_pma.h"
 #include "base/fault.h"
@@ -39,33 +40,6 @@ const std::vector<smki::Founder> kFounders = {
     {"Ada Moss", "ra-manager"},     {"Ben Reed", "ra-manager"},     {"Cara Lind", "ra-personnel"},
     {"Dan Holt", "ra-personnel"},   {"Gil Ashe", "key-custodian"},  {"Hana Birk", "key-custodian"},
     {"Ivor Cole", "key-custodian"}, {"Jane Dahl", "key-custodian"}, {"Karl Eyre", "key-custodian"}};
-
-template <typename T>
-T must(Result<T> result, const std::string& what) {
-  if (!result.ok()) throw Fault(what + ": " + explain(result.refusal()));
-  return std::move(result).value();
-}
-void must(const Status& status, const std::string& what) {
-  if (!status.ok()) throw Fault(what + ": " + explain(status.refusal()));
-}
-void expect(bool condition, const std::string& what) {
-  if (!condition) throw Fault("the rehearsal expected " + what);
-}
-
-std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-void write_file(const std::filesystem::path& file, std::string_view content) {
-  std::filesystem::path part = file;
-  part += ".part";
-  std::ofstream out(part, std::ios::binary);
-  out.write(content.data(), static_cast<std::streamsize>(content.size()));
-  out.close();
-  if (!out) throw Fault("cannot write " + part.string());
-  ::chmod(part.c_str(), 0600);
-  std::filesystem::rename(part, file);
-}
 
 class Rehearsal {
  public:
@@ -112,8 +86,8 @@ class Rehearsal {
     estate_ = Estate::find(estate.folder);
     const bool again = estate_ != nullptr;
     if (!again) {
-      expect(!std::filesystem::exists(options_.folder / "installed"),
-             "the estate of this folder, which has ended: begin in an empty folder");
+      must(!std::filesystem::exists(options_.folder / "installed"),
+           "the estate of this folder, which has ended: begin in an empty folder");
       estate_ = Estate::start(options_.program, estate);
     }
     return fmt::format("{} devices at {} premises, {}",
@@ -138,7 +112,7 @@ class Rehearsal {
     platform.recovery_pace.answer = std::chrono::seconds(options_.answer_seconds);
     platform.recovery_pace.retry = std::chrono::seconds(options_.retry_seconds);
     const std::filesystem::path port_file = options_.folder / "gateway.port";
-    if (const std::string port = read_file(port_file); !port.empty())
+    if (const std::string port = read_if_there(port_file); !port.empty())
       platform.gateway_port = static_cast<std::uint16_t>(std::stoul(port));
     platform_ = must(Platform::create(world_, platform), "the DCC");
     if (platform_->office().people().empty()) {
@@ -146,18 +120,18 @@ class Rehearsal {
           must(platform_->hold_founding(kFounders, kWitnesses), "the ceremony");
       // It stands for the custodians' sealed envelope.
       if (!held.contingency_symmetric_key.empty())
-        write_file(options_.folder / "envelope", to_hex(held.contingency_symmetric_key));
+        replace_file(options_.folder / "envelope", to_hex(held.contingency_symmetric_key));
     }
     for (const smki::ActId act : key_acts) {
       const smki::CeremonyHeld held = must(platform_->hold_key_act(act, kWitnesses), "a key act");
       if (!held.contingency_symmetric_key.empty())
-        write_file(options_.folder / "envelope.2", to_hex(held.contingency_symmetric_key));
+        replace_file(options_.folder / "envelope.2", to_hex(held.contingency_symmetric_key));
     }
     must(platform_->start_smki(), "the SMKI service");
     must(platform_->start_gateway(), "the gateway");
     const std::string url = platform_->gateway_url();
-    write_file(port_file, url.substr(url.rfind(':') + 1));
-    if (const std::string wan = read_file(options_.folder / "installed"); !wan.empty())
+    replace_file(port_file, url.substr(url.rfind(':') + 1));
+    if (const std::string wan = read_if_there(options_.folder / "installed"); !wan.empty())
       platform_->set_wan_url(wan);
   }
 
@@ -250,7 +224,7 @@ class Rehearsal {
                                            {kMaker, {at(first), at(last)}, world_.new_trace()}),
                                        "the devices' requests");
       platform_->wake();
-      expect(platform_->wait_for(batch, std::chrono::seconds(600)), "all devices' certificates");
+      must(platform_->wait_for(batch, std::chrono::seconds(600)), "all devices' certificates");
       console_.progress(last, requests.size());
     }
     return with_thousands(requests.size()) + " certificates";
@@ -310,7 +284,7 @@ class Rehearsal {
 
   std::string install() {
     const std::filesystem::path done = options_.folder / "installed";
-    if (const std::string wan = read_file(done); !wan.empty()) {
+    if (const std::string wan = read_if_there(done); !wan.empty()) {
       platform_->set_wan_url(wan);
       return "as it was";
     }
@@ -325,7 +299,7 @@ class Rehearsal {
     }
     record_holdings(0, premises(), kFailed);
     record_holdings(premises(), premises() + others(), kOther);
-    write_file(done, wan);
+    replace_file(done, wan);
     return fmt::format("{} devices commissioned",
                        with_thousands(platform_->inventory().count(DeviceStatus::commissioned)));
   }
@@ -492,7 +466,7 @@ class Rehearsal {
 
   Bytes envelope() const {
     if (!contingency()) return {};
-    return from_hex(read_file(options_.folder / "envelope")).value_or(Bytes());
+    return from_hex(read_if_there(options_.folder / "envelope")).value_or(Bytes());
   }
 
   std::string execute(const Case& one) {
@@ -536,8 +510,8 @@ class Rehearsal {
       const bool on_all = contingency() ? slot == "root/DS" : true;
       if (on_all) least = std::min(least, devices);
     }
-    expect(least == recovered,
-           fmt::format("{} devices to hold what was ordered; they say {}", recovered, least));
+    must(least == recovered,
+         fmt::format("{} devices to hold what was ordered; they say {}", recovered, least));
     return fmt::format("{} devices hold what was ordered, by their own word",
                        with_thousands(least));
   }
@@ -563,14 +537,14 @@ class Rehearsal {
     if (held_.empty()) held_ = estate_->held();  // an earlier life closed the case
     JournalSigner* const signer = must(platform_->journal_signer(), "the journal's key");
     const std::string note = signer->sign();
-    write_file(options_.folder / "journal.checkpoint", note);
+    replace_file(options_.folder / "journal.checkpoint", note);
     const storage::JournalHead head =
         must(storage::verify_journal(platform_->store()), "the journal's chain");
     const CheckpointReport checked =
         must(check_checkpoints(platform_->store(), signer->verifier(), note), "the checkpoints");
     report = recovery::report_json(platform_->store(), one, platform_->recovery().record_key());
     for (const json& step : report.at("steps"))
-      expect(step.at("signed").get<bool>(), "every step signed: " + step.dump());
+      must(step.at("signed").get<bool>(), "every step signed: " + step.dump());
     json parts = json::array();
     for (const StepRecord& step : console_.steps())
       parts.push_back({{"part", step.name}, {"seconds", step.seconds}, {"outcome", step.outcome}});
@@ -580,7 +554,7 @@ class Rehearsal {
                            {"chain", to_hex(head.chain)},
                            {"checkpoints", checked.checkpoints},
                            {"facts_signed", checked.covered}};
-    write_file(options_.folder / "report.json", report.dump(2) + "\n");
+    replace_file(options_.folder / "report.json", report.dump(2) + "\n");
     write_plot(one);
     return fmt::format("{} facts, the chain holds, {} checkpoints agree",
                        with_thousands(head.next - 1), checked.checkpoints);
@@ -595,7 +569,7 @@ class Rehearsal {
                           row.recovered, row.unanswered, row.failed);
       most = std::max(most, row.recovered);
     }
-    write_file(options_.folder / "plot.tsv", rows);
+    replace_file(options_.folder / "plot.tsv", rows);
     for (const recovery::Minute& row : run.minutes)
       console_.line(fmt::format("{:>5} s {:<{}} {:>7} {:>5} away", row.minute * kPlotSeconds,
                                 std::string(row.recovered * kPlotWidth / most, '#'), kPlotWidth,
@@ -618,7 +592,7 @@ json rehearse(const World& world, const RehearsalOptions& options, bool quiet) {
   log::set_level(log::Level::error);
   // A rehearsal that came to its end let its estate go; its report stands.
   if (!Estate::find(options.folder / "estate")) {
-    json before = json::parse(read_file(options.folder / "report.json"), nullptr, false);
+    json before = json::parse(read_if_there(options.folder / "report.json"), nullptr, false);
     if (before.is_object()) return before;
   }
   return Rehearsal(world, options, quiet).run();

@@ -35,13 +35,13 @@ duis::ServiceRequest Tour::request(std::string_view variant, const Values& value
   recipe.id = {supplier_.profile().id, home_.esme, counter};
   recipe.fill = true;
   for (const auto& [key, value] : values) recipe.values.push_back({key, value});
-  return value_of(duis::compose(recipe), "a request of " + std::string(variant));
+  return must(duis::compose(recipe), "a request of " + std::string(variant));
 }
 
 Exchange Tour::send(std::string_view variant, const Values& values) {
   const Exchange exchange =
-      value_of(supplier_.send(request(variant, values, supplier_.next_counter()), kPatience),
-               std::string(variant));
+      must(supplier_.send(request(variant, values, supplier_.next_counter()), kPatience),
+           std::string(variant));
   must(exchange.parsed && exchange.parsed->success,
        std::string(variant) + " done by the meter; it is " + exchange.acknowledgement + " " +
            exchange.rule);
@@ -50,10 +50,10 @@ Exchange Tour::send(std::string_view variant, const Values& values) {
 
 Exchange Tour::critical(std::string_view variant, const Values& values) {
   const duis::ServiceRequest made = request(variant, values, supplier_.next_counter());
-  const Bytes pre_command = value_of(supplier_.transform(made), "Transform");
-  value_of(supplier_.correlate(made, pre_command), "Correlate");
+  const Bytes pre_command = must(supplier_.transform(made), "Transform");
+  must(supplier_.correlate(made, pre_command), "Correlate");
   const Exchange exchange =
-      value_of(supplier_.sign_and_send(made, pre_command, kPatience), std::string(variant));
+      must(supplier_.sign_and_send(made, pre_command, kPatience), std::string(variant));
   must(exchange.parsed && exchange.parsed->success,
        std::string(variant) + " done by the meter; it is " + exchange.acknowledgement + " " +
            exchange.rule);
@@ -130,7 +130,7 @@ std::string Tour::prepayment() {
   await_alert("8F01", "credit and emergency credit are used up: the supply is off");
   const OriginatorCounter counter = supplier_.next_top_up_counter();
   const std::string code = supplier_.top_up_code(home_.esme, counter, 2000);
-  must_succeed(street_.enter_top_up(home_.esme, code), "the code typed at the meter");
+  must(street_.enter_top_up(home_.esme, code), "the code typed at the meter");
   await_alert("8F02", "£20.00 typed in as " + code + ": the supply is armed");
   must(!street_.enter_top_up(home_.esme, code).ok(), "the same code refused the second time");
   must(street_.press_enable(home_.esme) && meter().supply == "enabled", "supply, by the button");
@@ -154,27 +154,26 @@ std::string Tour::supply() {
 std::string Tour::anomaly() {
   gateway::Gateway& gateway = platform_.gateway();
   const Eui64 user = supplier_.profile().id;
-  must_succeed(
-      gateway.lodge_anomaly_file(user, "threshold,tour,IS,4.1.1,60,0\n", 0, world_.new_trace()),
-      "thresholds");
+  must(gateway.lodge_anomaly_file(user, "threshold,tour,IS,4.1.1,60,0\n", 0, world_.new_trace()),
+       "thresholds");
   const std::size_t notices = supplier_.notices().size(), answers = supplier_.answered();
   for (int i = 0; i < 2; ++i) {
     const duis::ServiceRequest read = request("4.1.1", {}, supplier_.next_counter());
-    must(value_of(supplier_.post(read), "a read") == "I99", "an accepted read");
+    must(must(supplier_.post(read), "a read") == "I99", "an accepted read");
   }
   must(supplier_.wait_for_notice(notices + 2, kPatience), "a notice of each held request");
   const std::vector<gateway::Quarantined> held = gateway.quarantined(user, 0, 10);
   must(held.size() == 2 && supplier_.answered() == answers, "both held, nothing sent");
   console_.line(fmt::format("held: {}, {}", held[0].request.text(), held[0].anomaly.observed));
   using enum gateway::Gateway::Decision;
-  value_of(gateway.decide_quarantined(held[0].number, user, release, 0, world_.new_trace()),
-           "the release");
-  value_of(gateway.decide_quarantined(held[1].number, user, remove, 0, world_.new_trace()),
-           "the deletion");
+  must(gateway.decide_quarantined(held[0].number, user, release, 0, world_.new_trace()),
+       "the release");
+  must(gateway.decide_quarantined(held[1].number, user, remove, 0, world_.new_trace()),
+       "the deletion");
   for (int i = 0; i < 1500 && supplier_.answered() < answers + 2; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   must(supplier_.answered() == answers + 2, "an answer to the released and to the deleted one");
-  must_succeed(gateway.lodge_anomaly_file(user, "", 0, world_.new_trace()), "no thresholds");
+  must(gateway.lodge_anomaly_file(user, "", 0, world_.new_trace()), "no thresholds");
   return fmt::format("told at once ({}); one released and answered by the meter, one deleted",
                      supplier_.notices().back().dcc_alert_code);
 }

@@ -25,7 +25,6 @@ using Shared = std::shared_ptr<Given>;
 
 Result<json> ask(const Given& given, const std::string& method, const std::string& path,
                  const json& body = nullptr, std::vector<http::Header> query = {}) {
-  TRY_ASSIGN(const std::unique_ptr<http::Client> client, open(given.service));
   http::Request request;
   request.method = method;
   request.path = "/api/v1/recovery/" + path;
@@ -34,11 +33,7 @@ Result<json> ask(const Given& given, const std::string& method, const std::strin
   }
   if (!given.person.empty()) request.headers.push_back({"X-Person", given.person});
   if (!body.is_null()) request.body = body.dump();
-  const http::Response response = client->send(request);
-  if (response.status / 100 != 2) return read_refusal(response);
-  json answer = json::parse(response.body, nullptr, false);
-  if (!answer.is_object()) throw Fault("the service's answer is no JSON object");
-  return answer;
+  return ask(given.service, request);
 }
 
 // "supplier/DS=0A1B…", each cell once.

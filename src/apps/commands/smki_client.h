@@ -30,4 +30,8 @@ inline Result<std::unique_ptr<http::Client>> open(const SmkiAddress& address) {
   return http::Client::open(address.url, options);
 }
 
+// The service's answer, a JSON object. Refuses what the service refuses; throws Fault when the
+// answer is something else.
+Result<nlohmann::json> ask(const SmkiAddress& address, const http::Request& request);
+
 }  // namespace wattseal::apps

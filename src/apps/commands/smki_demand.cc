@@ -29,7 +29,6 @@ using Shared = std::shared_ptr<Given>;
 
 Result<json> ask(const Given& given, const std::string& method, const std::string& path,
                  std::vector<http::Header> query, const json& body = nullptr) {
-  TRY_ASSIGN(const std::unique_ptr<http::Client> client, open(given.service));
   http::Request request;
   request.method = method;
   request.path = "/api/v1/demand/" + path;
@@ -39,11 +38,7 @@ Result<json> ask(const Given& given, const std::string& method, const std::strin
   if (!given.person.empty()) request.headers.push_back({"X-Person", given.person});
   if (!given.subscriber.empty()) request.headers.push_back({"X-Subscriber", given.subscriber});
   if (!body.is_null()) request.body = body.dump();
-  const http::Response response = client->send(request);
-  if (response.status / 100 != 2) return read_refusal(response);
-  json answer = json::parse(response.body, nullptr, false);
-  if (!answer.is_object()) throw Fault("the service's answer is no JSON object");
-  return answer;
+  return ask(given.service, request);
 }
 
 Result<std::unique_ptr<storage::Store>> open_store(const Given& given) {
